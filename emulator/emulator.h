@@ -1,0 +1,179 @@
+/*
+ * The emulator of DPS and IoT Hub. It verifies as the services do, and never says yes to what they would refuse.
+ *
+ *	main config listen control	the process: options, data folder, sockets
+ *	session				one connection: a stream, an engine, the messages of msg/
+ *	dps_service hub_service api	what is decided (they read like the services' documentation)
+ *	attest attest_tpm		why a device is believed
+ *	registry			what is remembered (all SQL)
+ *
+ * One turn of the loop: read from every ready connection and answer into its engine's buffer; commit once; only then
+ * write. So nothing is acknowledged that a kill -9 could lose, and a full disk acknowledges nothing.
+ */
+#ifndef EMULATOR_EMULATOR_H
+#define EMULATOR_EMULATOR_H
+#include <jansson.h>
+#include <openssl/x509.h>
+#include "base/clock.h"
+#include "base/log.h"
+#include "msg/dps.h"
+#include "msg/hub.h"
+#include "stream/pump.h"
+
+struct registry;
+struct session;
+
+#define MAX_NAMES 32
+struct config { /* config.c; all made at first start and kept in the data folder, but for the options */
+	char data[512];
+	char scope[32];			/* 0ne + 8 digits */
+	char *dps_name[MAX_NAMES];	/* names of DPS, the first one for the service connection string */
+	size_t dps_names;
+	char *hub[MAX_NAMES];		/* linked hubs, in the order of the options */
+	size_t hubs;
+	char service_policy[32], service_key[96]; /* provisioningserviceowner, base64 */
+	char hub_policy[32], hub_key[96];	  /* iothubowner, base64 */
+	int retry_after;		/* seconds that a device is told to wait, 3 */
+	int tls_max;			/* 0 or TLS1_2_VERSION */
+	char bind[64];
+	uint16_t mqtt_port, https_port;	/* 0 until bound: any */
+};
+struct emulator {
+	struct config conf;
+	struct registry *registry;
+	struct moment now;		/* of this turn */
+	struct session *sessions;	/* all connections */
+	struct log log;
+	int dirty;			/* something was written in this turn */
+};
+
+/*
+ * dps_service.c: what DPS answers. A reply is always filled in: refusals are replies too. `challenge` keys and operations
+ * live in the registry.
+ */
+struct dps_caller {
+	const struct dps_who *who;	/* as claimed */
+	STACK_OF(X509) *chain;		/* shown in TLS; NULL: none */
+	int mqtt;			/* TPM is refused there */
+};
+void dps_service_answer(struct emulator *, const struct dps_caller *, const struct dps_request *, struct dps_reply *);
+/* Is there anything wrong with who they say that they are, before credentials are looked at: the scope, the id's form? */
+int dps_service_knows(struct emulator *, const struct dps_who *);
+
+/*
+ * hub_service.c: the hub's side. Credentials are judged at the door; then events come.
+ */
+struct hub_admission {
+	char hub[256], device[129];
+	char auth[200];			/* iothub-connection-auth-method, JSON text */
+	char generation[40];
+	int64_t until;			/* Unix seconds when the token ends (with the hub's slack); INT64_MAX: X.509 */
+};
+/* 0, or HF_ERR_AUTH with status, service code and sentence (for the log: MQTT only hears code 5). */
+int hub_service_admit(struct emulator *, const struct hub_who *, STACK_OF(X509) *, struct hub_admission *,
+    struct hf_error *);
+/* Stores an event: part of this turn's commit. retain: MQTT's flag, passed on as the property mqtt-retain. */
+int hub_service_store(struct emulator *, const struct hub_admission *, const struct hub_event *, int retain,
+    struct hf_error *);
+/* Is the device still there and enabled? (asked when something in the registry has changed) */
+int hub_service_still(struct emulator *, const struct hub_admission *);
+
+/*
+ * api.c: the service REST API (enrollments), a table of method, path, handler.
+ */
+struct api_reply {
+	int status;
+	json_t *body;			/* owned; NULL: none */
+	char error_code[16];		/* x-ms-error-code; "" */
+	char request_id[40];		/* x-ms-request-id */
+	char etag[128];			/* "" */
+};
+void api_answer(struct emulator *, const struct http_message *, struct api_reply *);
+
+/*
+ * attest.c: verifying.
+ */
+/* Is the token signed by one of these base64 keys (NULL: not there), not expired, and for this resource (compared without
+ * letter case)? 0, or HF_ERR_AUTH with a sentence for the log. */
+int attest_token(const char *token, const char *resource, const char *key1, const char *key2, int64_t wall,
+    struct hf_error *);
+/* Is the certificate within its time now? */
+int attest_valid_now(const X509 *, int64_t wall, struct hf_error *);
+/* Does the chain reach this CA (signature by signature, each a CA, each in its time)? How many steps above the leaf: 1..; or
+ * HF_ERR_AUTH. */
+int attest_chain(STACK_OF(X509) *chain, X509 *ca, int64_t wall, struct hf_error *);
+void attest_thumbprint(const X509 *, char sha1[41], char sha256[65]);
+int attest_common_name(const X509 *, char *dst, size_t cap);
+
+/*
+ * attest_tpm.c: making a key blob that only the TPM with this EK and this SRK can use (OpenSSL alone, no TSS).
+ * extra: a text encrypted under the inner key. 0 or an error: HF_ERR_ARGS for public keys of a wrong kind.
+ */
+int attest_tpm_blob(struct buf *blob, const void *ek, size_t, const void *srk, size_t, const uint8_t key[32],
+    const char *extra, struct hf_error *);
+/* The same with every random value given, for test vectors. */
+struct tpm_seeds {
+	uint8_t id_seed[32], inner[16], obfuscation[32], dup_seed[32];
+};
+struct tpm_public;
+int attest_tpm_credential(struct buf *id_object, const struct tpm_public *srk, const struct tpm_seeds *);
+int attest_tpm_duplicate(struct buf *public_area, struct buf *duplicate, const uint8_t key[32], const struct tpm_seeds *);
+
+/*
+ * registry.c: what outlives the process.
+ */
+int registry_open(struct registry **, const char *path, struct hf_error *);
+void registry_close(struct registry *);
+/* One transaction a turn: the first write begins it. commit: 0, or HF_ERR_IO (all of the turn is undone). */
+int registry_commit(struct registry *, struct hf_error *);
+/* Enrollments: JSON as in the service API with the keys in it. id is compared without letter case. 1 found, 0 not, negative
+ * an error. *json is owned by the caller. */
+int registry_enrollment(struct registry *, int group, const char *id, json_t **json, struct hf_error *);
+int registry_enrollment_put(struct registry *, int group, const char *id, const json_t *, struct hf_error *);
+int registry_enrollment_delete(struct registry *, int group, const char *id, struct hf_error *); /* 1 or 0 */
+int registry_enrollment_each(struct registry *, int group, int (*fn)(void *, const char *id, const json_t *), void *,
+    struct hf_error *);
+/* Registrations: the record of a device at DPS (state, hub, device id, operation). JSON; same rules. */
+int registry_registration(struct registry *, const char *id, json_t **json, struct hf_error *);
+int registry_registration_put(struct registry *, const char *id, const json_t *, struct hf_error *);
+int registry_registration_delete(struct registry *, const char *id, struct hf_error *);
+/* A hub's devices: JSON as in the hub's identity registry (deviceId, generationId, etag, status, authentication). Ids are
+ * compared with letter case. */
+int registry_device(struct registry *, const char *hub, const char *device, json_t **json, struct hf_error *);
+int registry_device_put(struct registry *, const char *hub, const char *device, const json_t *, struct hf_error *);
+int registry_device_delete(struct registry *, const char *hub, const char *device, struct hf_error *);
+int registry_device_each(struct registry *, const char *hub /* NULL: all */,
+    int (*fn)(void *, const char *hub, const json_t *), void *, struct hf_error *);
+/* MQTT sessions: a JSON array of filters for each hub and client id. NULL json: delete. */
+int registry_filters(struct registry *, const char *hub, const char *client, json_t **json, struct hf_error *);
+int registry_filters_put(struct registry *, const char *hub, const char *client, const json_t *, struct hf_error *);
+/* Events, in sequence. `after`: sequence numbers above it; device NULL: all. The JSON is what `events` prints. fn may stop the
+ * walk by returning non-zero. */
+struct registry_event {
+	const char *hub, *device, *auth, *generation;
+	const void *body;
+	size_t len;
+	const json_t *properties, *system; /* objects of strings */
+	int64_t enqueued_ms;		   /* Unix milliseconds */
+};
+int registry_event_put(struct registry *, const struct registry_event *, struct hf_error *);
+int registry_event_each(struct registry *, int64_t after, const char *device, int (*fn)(void *, int64_t sequence, const json_t *),
+    void *, struct hf_error *);
+int64_t registry_version(struct registry *); /* changes whenever enrollments or devices do */
+
+/*
+ * session.c: one connection. A server makes one for each accepted stream; tests for one end of a pair.
+ */
+enum session_kind { SESSION_MQTT = 1, SESSION_HTTP };
+int session_new(struct session **, struct emulator *, enum session_kind, struct stream *, struct hf_error *); /* takes the stream */
+void session_free(struct session *);
+/* The two halves of a turn, with registry_commit() between them. read: takes what has come and answers into the buffer. write:
+ * sends it. Negative: the connection is over, free it. */
+int session_read(struct session *);
+int session_write(struct session *);
+void session_wait(struct session *, int *fd, short *events);
+int64_t session_deadline(const struct session *); /* ms or NEVER */
+struct session *session_next(const struct session *);
+/* A whole turn for every session: read all, commit, write all, free what is over. 1: something moved. */
+int emulator_turn(struct emulator *, struct moment);
+#endif

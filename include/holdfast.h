@@ -1,0 +1,191 @@
+/*
+ * Holdfast: a Linux device's cloud identity, rooted in hardware.
+ *
+ * A device proves who it is to the Azure Device Provisioning Service (DPS) with a key that never leaves its
+ * TPM or its key store, is told which IoT Hub it belongs to, and talks to that hub from then on:
+ *
+ *	struct hf *h = hf_new();
+ *	hf_set(h, "id-scope", "0ne00000000");
+ *	hf_set(h, "tpm", "device:/dev/tpmrm0");
+ *	if (hf_register(h) < 0 || hf_wait(h, HF_REGISTERED, 60000) < 0)
+ *		errx(1, "%s", hf_error(h)->text);
+ *
+ * Two things: what you want (settings, by name), and a conversation that moves when you step it. Nothing here
+ * blocks except hf_wait() and hf_identify(): slow keys, TPMs and name look-ups work on a thread of their own.
+ *
+ * Threads: one struct hf belongs to one thread at a time; different ones may live in different threads.
+ * hf_configure() is to be called before the first hf_new().
+ */
+#ifndef HOLDFAST_H
+#define HOLDFAST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define HF_VERSION "0.1.0"
+
+/* Every function that can fail returns 0 or more when it worked and one of these when it did not. The command's exit
+ * status is the same number without its sign. */
+enum {
+	HF_OK = 0,
+	HF_ERR_OTHER = -1,	 /* none of those below: a fault of ours */
+	HF_ERR_ARGS = -2,	 /* a setting or argument is missing or wrong */
+	HF_ERR_MEMORY = -3,	 /* out of memory */
+	HF_ERR_IO = -4,		 /* a file or the system said no: disk full, permission */
+	HF_ERR_KEY = -5,	 /* the key, TPM or token said no */
+	HF_ERR_NET = -6,	 /* the other side cannot be reached, or the connection was lost */
+	HF_ERR_TLS = -7,	 /* TLS failed: the server's certificate is not trusted, or ours was refused */
+	HF_ERR_AUTH = -8,	 /* the service does not accept who we say that we are (401, 403, 404) */
+	HF_ERR_SERVICE = -9,	 /* the service refused or failed for another reason */
+	HF_ERR_PROTOCOL = -10,	 /* the other side said something that we do not understand */
+	HF_ERR_TIMEOUT = -11,	 /* it took longer than allowed */
+	HF_ERR_STATE = -12,	 /* the state file is another identity's, or the call does not fit the moment */
+	HF_ERR_UNSUPPORTED = -13 /* neither this build nor the service can do that */
+};
+
+/* What went wrong, first cause first. Valid until the next call on the same object. */
+struct hf_error {
+	int code;	   /* HF_ERR_*; 0 when nothing went wrong */
+	int status;	   /* the service's HTTP-like status, such as 401; 0 when there was none */
+	int service;	   /* the service's own errorCode, such as 401002; 0 when there was none */
+	int retry_after;   /* seconds that the service asked us to wait; 0 when it did not */
+	char tracking[80]; /* the service's tracking id, to quote to its support; "" when there was none */
+	char text[600];	   /* a sentence: what was tried, on which thing, what was said, what to do next */
+};
+
+/*
+ * Settings, by the names of the command's options (holdfast(1) has them all). Values are copied.
+ *
+ *	id-scope	the DPS instance, such as 0ne00000000
+ *	endpoint	HOST[:PORT] of DPS; global.azure-devices-provisioning.net when not set
+ *	connect		HOST:PORT=ADDR:PORT[,...]: where to really connect for HOST:PORT
+ *	transport	mqtt (the default) or http; for a TPM http, since DPS takes no TPM over MQTT
+ *	trust		file of CA certificates (PEM) that replaces the system's
+ *	registration-id	the name under which the device is enrolled
+ *	state		file that keeps the assignment, mode 0600
+ *	payload		JSON handed to the service's allocation webhook
+ *	timeout		seconds for a whole registration, 60 when not set
+ *	hub, device-id	talk to this hub as this device, without asking DPS
+ *
+ * The identity, exactly one of:
+ *	tpm		a TCTI string such as device:/dev/tpmrm0 or swtpm:path=SOCKET; "" is the machine's own TPM
+ *	cert + key	certificate file (PEM, leaf first) and the key's URI or file
+ *	symmetric-key	file with the device's key as base64 text
+ *	group-key	file with a group's key; the device's own is derived from it and the registration id
+ *
+ * Of a TPM: ek-handle, srk-handle, key-handle (0x81010001, 0x81000001, 0x81000100), owner-auth-file,
+ * endorsement-auth-file (files that hold the hierarchies' passwords), ek-template (tcg, or sdk for the key that
+ * Microsoft's C SDK makes), force (1: replace an object at key-handle that Holdfast did not make).
+ */
+
+/* Sets a default for every device that hf_new() makes from now on; NULL takes it back. HF_ERR_ARGS: no such name. */
+int hf_configure(const char *name, const char *value);
+
+struct hf;
+
+/* A device that has no identity yet and talks to nobody. NULL: out of memory. hf_free(NULL) is fine; it never blocks. */
+struct hf *hf_new(void);
+void hf_free(struct hf *);
+
+/* Sets one setting of one device; NULL takes it back. HF_ERR_ARGS: no such name, or a value that cannot be. */
+int hf_set(struct hf *, const char *name, const char *value);
+
+/* The last thing that went wrong with this device. Never NULL; code 0 when nothing did. Lent. */
+const struct hf_error *hf_error(const struct hf *);
+
+/* Who this device is. Strings are lent until the next call on the same device; "" where a field does not apply. */
+struct hf_who {
+	const char *kind;		/* "tpm", "x509" or "symmetric" */
+	const char *registration_id;
+	const char *endorsement_key;	/* TPM2B_PUBLIC, base64; TPM only */
+	const char *storage_root_key;	/* the same of the SRK */
+	const char *subject;		/* certificate's subject (RFC 2253); X.509 only */
+	const char *thumbprint_sha1;	/* upper-case hex */
+	const char *thumbprint_sha256;
+};
+/* Opens the identity and describes it. Blocks for as long as the TPM takes; keeps nothing in the TPM. */
+int hf_identify(struct hf *, struct hf_who *);
+
+/* Begins a registration with DPS. Ends with an HF_REGISTERED or HF_FAILED event. */
+int hf_register(struct hf *);
+
+/* Begins to talk to the hub: that of the settings, of the state file, or of a registration just done. When the hub
+ * refuses the device, DPS is asked once more where it belongs. The connection is remade for as long as hf lives. */
+int hf_connect(struct hf *);
+
+struct hf_property {
+	const char *key, *value;
+};
+
+/* One telemetry message. All pointers are copied by hf_send(). */
+struct hf_message {
+	const void *body;
+	size_t len;				/* body and properties: 256 KiB at most */
+	const struct hf_property *properties;	/* the application's; NULL when none */
+	size_t property_count;
+	const char *message_id, *correlation_id, *content_type, *content_encoding; /* NULL: not sent */
+};
+/* Queues a message (before or after hf_connect()). It is sent at least once, in order, over reconnects too; an HF_SENT
+ * event with `tag` follows once the hub has stored it. HF_ERR_STATE: the queue is full (100,000 messages or 64 MiB). */
+int hf_send(struct hf *, const struct hf_message *, uint64_t tag);
+
+/* Ends the hub's conversation politely. Messages not yet acknowledged stay queued. */
+int hf_disconnect(struct hf *);
+
+enum hf_event_type {
+	HF_NONE = 0,
+	HF_REGISTERED,	 /* hub and device_id are set */
+	HF_CONNECTED,	 /* the hub accepted us */
+	HF_DISCONNECTED, /* the connection is lost and will be made again; error says why */
+	HF_SENT,	 /* the hub has stored the message with this tag */
+	HF_FAILED	 /* what was begun ended for good; error says why */
+};
+struct hf_event {
+	enum hf_event_type type;
+	uint64_t tag;			/* HF_SENT: as given to hf_send() */
+	const char *hub, *device_id;	/* HF_REGISTERED */
+	const char *substatus;		/* HF_REGISTERED: such as initialAssignment; "" when not told */
+	const char *payload;		/* HF_REGISTERED: JSON from the allocation webhook; "" when none */
+	const struct hf_error *error;	/* HF_DISCONNECTED, HF_FAILED */
+};
+
+/* For a loop of any kind: wait until the descriptor (an epoll descriptor, always the same one) is readable or `deadline`
+ * milliseconds have passed (-1: for ever), then step and take the events until there is none. hf_step() never
+ * blocks. An event's pointers are lent until the next call on the same device. */
+int hf_fd(struct hf *);
+int hf_deadline(struct hf *);
+int hf_step(struct hf *);
+int hf_next(struct hf *, struct hf_event *); /* 1: an event; 0: none */
+
+/* The loop for those who have none: steps until an event of this type (taking those before it), an HF_FAILED, or
+ * the time is over. 0, or the error; HF_ERR_TIMEOUT after `milliseconds` (-1: never). */
+int hf_wait(struct hf *, enum hf_event_type, int milliseconds);
+
+/*
+ * Enrollments: the owner's side, by the DPS service REST API. The connection string is a secret of the owner's
+ * (HostName=...;SharedAccessKeyName=...;SharedAccessKey=...) and grants rights over the whole DPS instance.
+ * Of a device's settings, connect and trust apply. Blocks for one HTTPS request.
+ */
+enum hf_enrollment_kind { HF_ENROLL_TPM, HF_ENROLL_X509, HF_ENROLL_SYMMETRIC, HF_ENROLL_GROUP_X509, HF_ENROLL_GROUP_SYMMETRIC };
+struct hf_enrollment {
+	enum hf_enrollment_kind kind;
+	const char *id;		     /* registration id, or the group's name */
+	const char *device_id;	     /* NULL: same as id; not for groups */
+	const char *endorsement_key; /* base64 TPM2B_PUBLIC; TPM only */
+	const char *certificate;     /* PEM text; X.509: the device's, or the group's CA */
+	const char *symmetric_key;   /* base64; NULL: the service makes one */
+};
+/* Creates (or replaces) an enrollment. `answer`, when not NULL, is set to the service's JSON, to be freed by free(). */
+int hf_enroll(struct hf *, const char *service, const struct hf_enrollment *, char **answer);
+
+/* Wire trace, for debugging: `fn` gets one line a packet, with credentials left out. Called on the stepping thread. */
+void hf_trace(struct hf *, void (*fn)(void *ctx, const char *line), void *ctx);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,60 @@
+/*
+ * What this device can prove; keys stay where they live. A backend fills in what it can do; NULL means "cannot".
+ *
+ * Of TPM attestation, in short: the *endorsement key* (EK) is the chip's identity, can only decrypt, and is what the
+ * owner enrolls. The *storage root key* (SRK) wraps keys that live in this TPM. DPS proves that a device has the EK by
+ * sending a secret that only a TPM with this EK *and* this SRK can unpack (ActivateCredential), and with it a fresh HMAC
+ * key wrapped to the SRK (Import): the device shows that it has it by signing a SAS token inside the TPM.
+ *
+ * Calls may block for as long as the hardware takes: run them on a worker when `blocks` is set. One call at a time.
+ */
+#ifndef HSM_HSM_H
+#define HSM_HSM_H
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+#include "base/buf.h"
+#include "base/err.h"
+
+enum hsm_kind { HSM_SYMMETRIC = 1, HSM_X509, HSM_TPM };
+struct hsm;
+struct hsm_ops {
+	void (*close)(struct hsm *);
+	/* X.509: leaf first; and the key. Both lent for as long as the hsm is open. */
+	int (*certificate)(struct hsm *, STACK_OF(X509) **, struct hf_error *);
+	int (*key)(struct hsm *, EVP_PKEY **, struct hf_error *);
+	/* TPM: whole TPM2B_PUBLIC. `persist` 0: computed for the moment, nothing stays; 1: made persistent when missing. */
+	int (*identity)(struct hsm *, int persist, struct buf *ek, struct buf *srk, struct hf_error *);
+	/* TPM: unpacks the service's blob; its key is what hmac() signs with from now on, until forget(). `wrapped` gets the
+	 * key as TPM2B_PUBLIC | TPM2B_PRIVATE under the SRK: no secret, but useless elsewhere. */
+	int (*activate)(struct hsm *, const void *blob, size_t, struct buf *wrapped, struct hf_error *);
+	/* TPM: makes a wrapped key the persistent one at key-handle: loads it, test-signs, and only then evicts the old one. */
+	int (*keep)(struct hsm *, const void *wrapped, size_t, struct hf_error *);
+	/* TPM: drops the activated key that was not kept. Fine when there is none. */
+	void (*forget)(struct hsm *);
+	/* TPM: is there a key at key-handle that hmac() could sign with? 1, 0, or an error. */
+	int (*has_key)(struct hsm *, struct hf_error *);
+	/* HMAC-SHA256 of data with the device's key. Symmetric and TPM. */
+	int (*hmac)(struct hsm *, const void *data, size_t, uint8_t mac[32], struct hf_error *);
+};
+struct hsm {
+	const struct hsm_ops *ops;
+	enum hsm_kind kind;
+	int blocks;		    /* calls may take long */
+	char registration_id[129];  /* what the identity itself says: certificate's CN, EK's hash (after identity()); or "" */
+};
+
+/* The settings that choose and shape an identity; the names of holdfast.h. NULL: not set. */
+struct hsm_settings {
+	const char *tpm, *cert, *key, *symmetric_key, *group_key;
+	const char *registration_id; /* a derived key hangs on it */
+	const char *ek_handle, *srk_handle, *key_handle, *owner_auth_file, *endorsement_auth_file, *ek_template, *force;
+};
+/* Opens the one identity that the settings name; none or two are HF_ERR_ARGS. */
+int hsm_open(struct hsm **, const struct hsm_settings *, struct hf_error *);
+void hsm_close(struct hsm *); /* NULL is fine */
+
+/* The backends. */
+int hsm_symkey_open(struct hsm **, const char *file, const char *group_file, const char *registration_id, struct hf_error *);
+int hsm_file_open(struct hsm **, const char *cert_file, const char *key_uri, struct hf_error *);
+int hsm_tpm2_open(struct hsm **, const struct hsm_settings *, struct hf_error *);
+#endif
