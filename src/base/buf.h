@@ -1,6 +1,7 @@
 /*
  * A growable run of bytes. The live ones are buf_data()..+buf_size(); eating from the front only moves an offset, and
- * the storage is reused once all is eaten. Zero-initialise it; buf_free() wipes and gives back.
+ * the storage is reused once all is eaten. Zero-initialise it; buf_free() wipes and gives back. What is put must not be
+ * the buffer's own bytes: they move.
  */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
@@ -14,7 +15,7 @@ struct buf {
 static inline const uint8_t *
 buf_data(const struct buf *b)
 {
-	return b->p + b->off;
+	return b->off > 0 ? b->p + b->off : b->p; /* nothing may be added to a NULL, not even 0 */
 }
 static inline size_t
 buf_size(const struct buf *b)

@@ -5,6 +5,7 @@
 #define DPS_DPS_CLIENT_H
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/work.h"
 #include "hsm/hsm.h"
 #include "msg/dps.h"
 #include "stream/pump.h"
@@ -17,12 +18,13 @@ enum dps_ask { /* dps_register_next() answers what to do now; each is asked once
 	DPS_ASK_SIGN,	  /* a SAS token for the connection; then dps_register_signed() */
 	DPS_ASK_SEND,	  /* say `request`, then dps_register_heard() with the reply, or dps_register_lost() */
 	DPS_ASK_ACTIVATE, /* unpack `reply.tpm_key`, the challenge; then dps_register_signed() once a token is made with it */
-	DPS_ASK_KEEP,	  /* unpack `reply.tpm_key`, the hub key, and keep it; then dps_register_kept() */
+	DPS_ASK_KEEP,	  /* make the assignment in `reply` durable, with the TPM's hub key; then dps_register_kept() */
 	DPS_ASSIGNED,	  /* done: reply.hub, reply.device */
 	DPS_FAILED	  /* done: err */
 };
 struct dps_register {
 	enum hsm_kind kind;
+	const char *id;		 /* for sentences; lent */
 	int64_t started, limit;	 /* ms; the overall timeout */
 	int64_t deadline;	 /* ms; when to call next() again at the latest */
 	int64_t token_until;	 /* Unix seconds */
@@ -31,10 +33,14 @@ struct dps_register {
 	struct hf_error err;
 	struct coin coin;
 	/* private */
-	int step, tries, challenged, rid;
+	int step, tries, challenged;
+	unsigned rid;
 	int64_t at;
+	struct hf_error last; /* the failure that is being mended */
 };
-void dps_register_init(struct dps_register *, enum hsm_kind, uint64_t seed, int64_t timeout_ms, struct moment);
+/* tpm: endorsement and storage root key, base64; NULL for other kinds. payload: JSON or NULL. Copied. */
+int dps_register_init(struct dps_register *, enum hsm_kind, const char *id, const char *ek, const char *srk,
+    const char *payload, uint64_t seed, int64_t timeout_ms, struct moment);
 void dps_register_fini(struct dps_register *);
 enum dps_ask dps_register_next(struct dps_register *, struct moment);
 void dps_register_signed(struct dps_register *, int64_t token_until, struct moment);
@@ -47,23 +53,75 @@ void dps_register_kept(struct dps_register *, struct moment);
 void dps_register_broke(struct dps_register *, const struct hf_error *why);
 
 /*
+ * state.c: the assignment in a file. Bound to the identity: another key with this file is refused. No secret is in it; `wrapped`
+ * is a key under this TPM's SRK, and only while it is not yet persistent.
+ */
+struct dps_state {
+	char scope[65], registration_id[129], hub[256], device[129];
+	char identity[65];  /* hsm_fingerprint() */
+	char handle[16];    /* TPM: where the hub key is */
+	int64_t at;	    /* Unix seconds of the assignment */
+	struct buf wrapped; /* see hsm.h; empty once kept */
+};
+void dps_state_fini(struct dps_state *);
+int dps_state_copy(struct dps_state *, const struct dps_state *);
+/* 1: read; 0: there is no such file; negative: unreadable (HF_ERR_IO), not a state file (HF_ERR_STATE). */
+int dps_state_load(struct dps_state *, const char *path, struct hf_error *);
+int dps_state_save(const struct dps_state *, const char *path, struct hf_error *);
+/* Is it this identity's? HF_ERR_STATE with a sentence when not. scope or id NULL or "": not compared. */
+int dps_state_fits(const struct dps_state *, const char *path, const char *scope, const char *id, const char *identity,
+    struct hf_error *);
+
+/*
+ * key.c: what is asked of a key, as jobs. They run on the worker when the hsm blocks or a file is written, else at once.
+ */
+enum key_what {
+	KEY_IDENTITY = 1, /* open: EK and SRK (persistent when `persist`), registration id, fingerprint */
+	KEY_SIGN,	  /* a token for `resource` until `expiry`; after keeping `state.wrapped` when there is one */
+	KEY_ACTIVATE,	  /* unpack `blob`, sign with what was in it, forget it */
+	KEY_KEEP	  /* unpack `blob` (TPM), save `state`, make the key persistent, save again */
+};
+struct key_job {
+	struct job job;
+	enum key_what what;
+	struct hsm *hsm;
+	/* in */
+	int persist;
+	char resource[512], skn[32];
+	int64_t expiry;
+	struct buf blob;
+	struct dps_state state; /* in and out */
+	char path[512];		/* state file; "" for none */
+	/* out */
+	struct buf ek, srk; /* base64 */
+	struct buf token;
+	int rc;
+	struct hf_error err;
+};
+struct key_job *key_job_new(enum key_what, struct hsm *); /* NULL: out of memory */
+void key_job_free(struct key_job *);
+/* Starts it: on the worker, or at once. */
+int key_job_start(struct key_job *, struct work *, struct hf_error *);
+int key_job_done(struct key_job *, struct work *); /* 1: finished; rc and err say how */
+void key_job_drop(struct key_job *, struct work *);
+
+/*
  * client.c: a registration with a real transport and a real key.
  */
 enum dps_transport { DPS_MQTT = 1, DPS_HTTP };
-struct dps_settings {
-	const char *endpoint, *scope, *registration_id, *payload; /* lent for the client's life */
-	const char *trust;
+struct dps_settings { /* strings are lent for the client's life; NULL: not set */
+	const char *endpoint, *scope, *registration_id, *payload, *trust, *state;
 	enum dps_transport transport;
 	int64_t timeout_ms;
 	uint64_t seed;
 };
 struct dps_assignment {
-	char hub[256], device[129], substatus[48];
-	char *payload;	      /* JSON or NULL */
-	struct buf wrapped;   /* TPM: the hub key under the SRK, not yet persistent; empty otherwise */
+	char registration_id[129], hub[256], device[129], substatus[48];
+	char *payload; /* JSON or NULL */
+	struct dps_state state;
 };
 struct dps_client;
-/* hsm, net, work and log are lent. */
+/* hsm, net, work and log are lent; the hsm is held by jobs that are out. */
 int dps_client_new(struct dps_client **, const struct dps_settings *, struct hsm *, struct net *, struct work *,
     const struct log *, struct moment, struct hf_error *);
 void dps_client_free(struct dps_client *);
@@ -74,13 +132,21 @@ void dps_client_watch(struct dps_client *, struct watch *);
 const struct dps_assignment *dps_client_assignment(const struct dps_client *);
 const struct hf_error *dps_client_error(const struct dps_client *);
 
-/* service.c: "HostName=..;SharedAccessKeyName=..;SharedAccessKey=.." */
+/* service.c: the owner's side. "HostName=..;SharedAccessKeyName=..;SharedAccessKey=.." */
 struct dps_service_key {
 	char host[256], name[128];
 	struct buf key;
 };
 int dps_service_key_get(struct dps_service_key *, const char *connection_string, struct hf_error *);
 void dps_service_key_fini(struct dps_service_key *);
-/* The body of a PUT for this enrollment. Appends. */
-int dps_enrollment_put(struct buf *, const struct hf_enrollment *, struct hf_error *);
+/* One request of the service REST API, as a conversation: PUT of an enrollment. */
+struct dps_enroll;
+int dps_enroll_new(struct dps_enroll **, const char *connection_string, const struct hf_enrollment *, const char *trust,
+    struct net *, struct work *, struct moment, struct hf_error *);
+void dps_enroll_free(struct dps_enroll *);
+int dps_enroll_step(struct dps_enroll *, struct moment); /* 1 done, 0 going on, negative: failed */
+int64_t dps_enroll_deadline(const struct dps_enroll *);
+void dps_enroll_watch(struct dps_enroll *, struct watch *);
+const struct buf *dps_enroll_answer(const struct dps_enroll *);
+const struct hf_error *dps_enroll_error(const struct dps_enroll *);
 #endif

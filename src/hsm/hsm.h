@@ -10,6 +10,7 @@
  */
 #ifndef HSM_HSM_H
 #define HSM_HSM_H
+#include <stdatomic.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 #include "base/buf.h"
@@ -40,6 +41,7 @@ struct hsm {
 	const struct hsm_ops *ops;
 	enum hsm_kind kind;
 	int blocks;		    /* calls may take long */
+	atomic_int holders;	    /* hsm_open() gives the first */
 	char registration_id[129];  /* what the identity itself says: certificate's CN, EK's hash (after identity()); or "" */
 };
 
@@ -51,7 +53,11 @@ struct hsm_settings {
 };
 /* Opens the one identity that the settings name; none or two are HF_ERR_ARGS. */
 int hsm_open(struct hsm **, const struct hsm_settings *, struct hf_error *);
-void hsm_close(struct hsm *); /* NULL is fine */
+struct hsm *hsm_hold(struct hsm *); /* one more holder: a job on the worker keeps what it works with */
+void hsm_close(struct hsm *);	    /* the last holder closes it; NULL is fine */
+/* SHA-256 that stands for the key itself (EK's name, public key's hash, a MAC of a fixed text), as 64 hex digits: what a state
+ * file is bound to. */
+int hsm_fingerprint(struct hsm *, char hex[65], struct hf_error *);
 
 /* The backends. */
 int hsm_symkey_open(struct hsm **, const char *file, const char *group_file, const char *registration_id, struct hf_error *);

@@ -1,0 +1,473 @@
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/str.h"
+#include "base/b64.h"
+#include "dps/dps_client.h"
+
+#define TOKEN_LIFE 3600
+#define KEEP_ALIVE 60
+#define BODY_MAX   (128 * 1024) /* DPS messages are 96 KB at most */
+
+enum line { CLOSED, OPENING, READY };
+
+struct dps_client {
+	struct dps_settings set;
+	struct hsm *hsm;
+	struct net *net;
+	struct work *work;
+	const struct log *log;
+	char host[256];
+	uint16_t port;
+	struct tls_conf *tls;
+	struct dps_who who;
+	struct dps_register reg;
+	struct key_job *key;
+	enum line line;
+	struct pump pump;
+	struct mqtt mqtt;
+	struct http http;
+	int begun, asked; /* reg is there; a request waits for the line */
+	int64_t deadline;
+	struct dps_assignment got;
+	struct hf_error err;
+};
+
+static int
+prepare(struct dps_client *c)
+{
+	const char *at = c->set.endpoint != NULL ? c->set.endpoint : DPS_HOST;
+	STACK_OF(X509) *chain = NULL;
+	EVP_PKEY *key = NULL;
+
+	if (c->set.scope == NULL || c->set.scope[0] == '\0')
+		return err_set(&c->err, HF_ERR_ARGS,
+		    "no ID scope; give it by --id-scope (the DPS instance's overview shows it, such as 0ne00000000)");
+	if (str_fmt(c->who.scope, sizeof(c->who.scope), "%s", c->set.scope) < 0 || strchr(c->set.scope, '/') != NULL)
+		return err_set(&c->err, HF_ERR_ARGS, "\"%s\" is not an ID scope; one looks like 0ne00000000", c->set.scope);
+	(void)str_fmt(c->who.api, sizeof(c->who.api), "%s", DPS_API);
+	if (c->hsm->kind == HSM_TPM && c->set.transport == DPS_MQTT)
+		return err_set(&c->err, HF_ERR_UNSUPPORTED, "DPS takes no TPM over MQTT; register with --transport http "
+							    "(the hub is reached by MQTT all the same)");
+	c->port = c->set.transport == DPS_HTTP ? 443 : 8883;
+	if (str_host_port(at, c->host, sizeof(c->host), &c->port) < 0)
+		return err_set(&c->err, HF_ERR_ARGS, "endpoint \"%s\" is not HOST or HOST:PORT", at);
+	if (c->hsm->kind == HSM_X509 && (c->hsm->ops->certificate(c->hsm, &chain, &c->err) < 0 ||
+					    c->hsm->ops->key(c->hsm, &key, &c->err) < 0))
+		return c->err.code;
+	return tls_conf_client(&c->tls, c->set.trust, chain, key, &c->err);
+}
+
+static int
+key_start(struct dps_client *c, enum key_what what)
+{
+	struct key_job *k = key_job_new(what, c->hsm);
+
+	if (k == NULL)
+		return err_memory(&c->err);
+	c->key = k;
+	k->persist = 1;
+	(void)str_fmt(k->skn, sizeof(k->skn), "registration");
+	if (str_fmt(k->resource, sizeof(k->resource), "%s/registrations/%s", c->who.scope, c->who.id) < 0 ||
+	    str_fmt(k->path, sizeof(k->path), "%s", c->set.state != NULL ? c->set.state : "") < 0)
+		return err_set(&c->err, HF_ERR_ARGS, "the path of the state file is too long");
+	return 0;
+}
+
+static int
+key_post(struct dps_client *c)
+{
+	return key_job_start(c->key, c->work, &c->err);
+}
+
+int
+dps_client_new(struct dps_client **out, const struct dps_settings *set, struct hsm *hsm, struct net *net,
+    struct work *work, const struct log *log, struct moment now, struct hf_error *e)
+{
+	struct dps_client *c = calloc(1, sizeof(*c));
+
+	(void)now;
+	if (c == NULL)
+		return err_memory(e);
+	c->set = *set;
+	c->hsm = hsm;
+	c->net = net;
+	c->work = work;
+	c->log = log;
+	c->deadline = 0;
+	if (prepare(c) < 0 || key_start(c, KEY_IDENTITY) < 0 || key_post(c) < 0)
+		goto fail;
+	*out = c;
+	return 0;
+fail:
+	if (e->code == 0)
+		*e = c->err;
+	dps_client_free(c);
+	return e->code;
+}
+
+static void
+hang_up(struct dps_client *c)
+{
+	if (c->line == CLOSED)
+		return;
+	pump_close(&c->pump);
+	mqtt_fini(&c->mqtt);
+	http_fini(&c->http);
+	c->line = CLOSED;
+}
+
+void
+dps_client_free(struct dps_client *c)
+{
+	if (c == NULL)
+		return;
+	hang_up(c);
+	key_job_drop(c->key, c->work);
+	if (c->begun)
+		dps_register_fini(&c->reg);
+	dps_who_fini(&c->who);
+	tls_conf_free(c->tls);
+	str_free(&c->got.payload);
+	dps_state_fini(&c->got.state);
+	free(c);
+}
+
+/* What the identity job found: who we are; then the registration begins. */
+static int
+begin(struct dps_client *c, struct key_job *k, struct moment now)
+{
+	const char *id = c->set.registration_id != NULL ? c->set.registration_id : c->hsm->registration_id;
+	const char *ek = NULL, *srk = NULL;
+	struct dps_state old = {0};
+	int rc = 0;
+
+	if (id[0] == '\0')
+		return err_set(&c->err, HF_ERR_ARGS, "no registration id; give it by --registration-id");
+	if (!str_is_registration_id(id))
+		return err_set(&c->err, HF_ERR_ARGS,
+		    "\"%s\" is not a registration id: 1 to 128 letters, digits and - . _ :, the last one a letter, digit or -", id);
+	(void)str_fmt(c->who.id, sizeof(c->who.id), "%s", id);
+	if (c->set.state != NULL)
+		rc = dps_state_load(&old, c->set.state, &c->err);
+	if (rc == 1)
+		rc = dps_state_fits(&old, c->set.state, c->who.scope, c->who.id, k->state.identity, &c->err);
+	dps_state_fini(&old);
+	if (rc < 0)
+		return rc;
+	(void)str_fmt(c->got.state.identity, sizeof(c->got.state.identity), "%s", k->state.identity);
+	if (c->hsm->kind == HSM_TPM) {
+		ek = buf_str(&k->ek);
+		srk = buf_str(&k->srk);
+		if (ek == NULL || srk == NULL)
+			return err_memory(&c->err);
+	}
+	c->begun = 1;
+	if (dps_register_init(&c->reg, c->hsm->kind, c->who.id, ek, srk, c->set.payload, c->set.seed, c->set.timeout_ms, now) < 0)
+		return err_memory(&c->err);
+	log_line(c->log, "registering %s with %s, ID scope %s, over %s", c->who.id, c->host, c->who.scope,
+	    c->set.transport == DPS_HTTP ? "HTTPS" : "MQTT");
+	return 0;
+}
+
+static int
+key_ended(struct dps_client *c, struct moment now)
+{
+	struct key_job *k = c->key;
+	int rc = k->rc;
+
+	c->key = NULL;
+	if (rc < 0 && c->begun)
+		dps_register_broke(&c->reg, &k->err);
+	else if (rc < 0)
+		c->err = k->err;
+	else if (k->what == KEY_IDENTITY)
+		rc = begin(c, k, now);
+	else if (k->what == KEY_KEEP) {
+		rc = dps_state_copy(&c->got.state, &k->state);
+		dps_register_kept(&c->reg, now);
+	} else {
+		rc = str_set(&c->who.token, buf_str(&k->token));
+		dps_register_signed(&c->reg, k->expiry, now);
+	}
+	key_job_free(k);
+	return rc < 0 && !c->begun ? rc : 0;
+}
+
+static void
+lost(struct dps_client *c, const struct hf_error *why, struct moment now)
+{
+	hang_up(c);
+	c->asked = 0;
+	log_line(c->log, "%s", why->text);
+	dps_register_lost(&c->reg, why, now);
+}
+
+static int
+dial(struct dps_client *c)
+{
+	struct hf_error e = {0};
+	int rc = 0;
+
+	memset(&c->pump, 0, sizeof(c->pump));
+	mqtt_init(&c->mqtt, 0, BODY_MAX);
+	if (http_init(&c->http, 0, BODY_MAX) < 0)
+		return err_memory(&c->err);
+	c->line = OPENING;
+	c->pump.engine = c->set.transport == DPS_HTTP ? &c->http.engine : &c->mqtt.engine;
+	rc = c->net->open(c->net, &c->pump.stream, c->host, c->port, c->tls, c->work, &e);
+	if (rc < 0) {
+		c->err = e;
+		return rc;
+	}
+	if (c->set.transport == DPS_HTTP) {
+		c->line = READY;
+		return 0;
+	}
+	return dps_mqtt_put_who(&c->mqtt, &c->who, KEEP_ALIVE);
+}
+
+static int
+say(struct dps_client *c)
+{
+	c->asked = 0;
+	if (c->set.transport == DPS_HTTP)
+		return dps_http_put_request(&c->http, &c->who, &c->reg.request, c->host);
+	return dps_mqtt_put_request(&c->mqtt, &c->reg.request, c->who.id);
+}
+
+static void
+hear(struct dps_client *c, int rc, struct dps_reply *p, struct hf_error *e, struct moment now)
+{
+	if (rc < 0) {
+		dps_reply_fini(p);
+		dps_register_broke(&c->reg, e);
+		return;
+	}
+	if (p->state[0] != '\0')
+		log_line(c->log, "DPS: %s", p->state);
+	dps_register_heard(&c->reg, p, now);
+}
+
+static void
+refused(struct dps_client *c, int code)
+{
+	struct hf_error e = {0};
+
+	err_set(&e, HF_ERR_AUTH, "DPS at %s refused the connection of %s (MQTT code %d); check ID scope, key and clock", c->host,
+	    c->who.id, code);
+	e.status = 401;
+	dps_register_broke(&c->reg, &e);
+}
+
+static void
+closed(struct dps_client *c, struct moment now)
+{
+	struct hf_error e = {0};
+
+	err_set(&e, HF_ERR_NET, "DPS at %s closed the connection", c->host);
+	lost(c, &e, now);
+}
+
+static int
+mqtt_event(struct dps_client *c, struct moment now)
+{
+	struct mqtt_event ev;
+	struct dps_reply p = {0};
+	struct hf_error e = {0};
+	int rc = mqtt_next(&c->mqtt, &ev);
+
+	if (rc < 0)
+		lost(c, &c->mqtt.engine.err, now);
+	if (rc <= 0)
+		return 0;
+	if (ev.type == MQTT_CLOSED)
+		closed(c, now);
+	else if (ev.type == MQTT_CONNACK && ev.connack.code != 0)
+		refused(c, ev.connack.code);
+	else if (ev.type == MQTT_CONNACK)
+		return mqtt_subscribe(&c->mqtt, DPS_MQTT_FILTER, 1) < 0 ? HF_ERR_MEMORY : 1;
+	else if (ev.type == MQTT_SUBACK)
+		c->line = READY;
+	else if (ev.type == MQTT_PUBLISH) {
+		if (ev.publish.qos > 0)
+			(void)mqtt_puback(&c->mqtt, ev.publish.id);
+		rc = dps_mqtt_get_reply(&ev.publish, &p, &e);
+		hear(c, rc, &p, &e, now);
+	}
+	return 1;
+}
+
+static int
+http_event(struct dps_client *c, struct moment now)
+{
+	struct http_event ev;
+	struct dps_reply p = {0};
+	struct hf_error e = {0};
+	int keep, rc = http_next(&c->http, &ev);
+
+	if (rc < 0)
+		lost(c, &c->http.engine.err, now);
+	if (rc <= 0)
+		return 0;
+	if (ev.what == HTTP_CLOSED) {
+		closed(c, now);
+		return 1;
+	}
+	keep = ev.message.keep;
+	rc = dps_http_get_reply(&ev.message, &p, &e);
+	hear(c, rc, &p, &e, now);
+	if (!keep)
+		hang_up(c);
+	return 1;
+}
+
+/* Moves bytes, then takes what they said; a line that broke has said its last words first. */
+static int
+listen(struct dps_client *c, struct moment now)
+{
+	int moved, heard = 0, rc = 1;
+
+	if (c->line == CLOSED)
+		return 0;
+	moved = pump_step(&c->pump, now.ms);
+	while (rc > 0 && c->line != CLOSED) {
+		rc = c->set.transport == DPS_HTTP ? http_event(c, now) : mqtt_event(c, now);
+		heard |= rc > 0;
+	}
+	if (moved < 0 && c->line != CLOSED)
+		lost(c, &c->pump.err, now);
+	return rc < 0 ? rc : heard || moved != 0;
+}
+
+static int
+state_fill(struct dps_client *c, struct key_job *k, struct moment now)
+{
+	const struct dps_reply *p = &c->reg.reply;
+	struct dps_state *s = &k->state;
+
+	(void)str_fmt(s->identity, sizeof(s->identity), "%s", c->got.state.identity);
+	(void)str_fmt(s->scope, sizeof(s->scope), "%s", c->who.scope);
+	(void)str_fmt(s->registration_id, sizeof(s->registration_id), "%s", c->who.id);
+	(void)str_fmt(s->hub, sizeof(s->hub), "%s", p->hub);
+	(void)str_fmt(s->device, sizeof(s->device), "%s", p->device);
+	s->at = now.wall;
+	return 0;
+}
+
+/* A key job out of what the service said or the moment demands. */
+static int
+key_ask(struct dps_client *c, enum dps_ask ask, struct moment now)
+{
+	enum key_what what = ask == DPS_ASK_SIGN ? KEY_SIGN : ask == DPS_ASK_KEEP ? KEY_KEEP : KEY_ACTIVATE;
+	const char *blob = c->reg.reply.tpm_key;
+
+	if (key_start(c, what) < 0)
+		return c->err.code;
+	c->key->expiry = now.wall + TOKEN_LIFE;
+	if (what == KEY_KEEP)
+		state_fill(c, c->key, now);
+	if (what != KEY_SIGN && c->hsm->kind == HSM_TPM && b64_get(&c->key->blob, blob, strlen(blob)) < 0)
+		return err_set(&c->err, HF_ERR_PROTOCOL, "DPS sent a key for the TPM that is not base64");
+	if (c->set.transport == DPS_MQTT)
+		hang_up(c); /* the token goes with CONNECT */
+	return key_post(c);
+}
+
+static int
+assigned(struct dps_client *c)
+{
+	const struct dps_reply *p = &c->reg.reply;
+
+	hang_up(c);
+	(void)str_fmt(c->got.registration_id, sizeof(c->got.registration_id), "%s", c->who.id);
+	(void)str_fmt(c->got.hub, sizeof(c->got.hub), "%s", p->hub);
+	(void)str_fmt(c->got.device, sizeof(c->got.device), "%s", p->device);
+	(void)str_fmt(c->got.substatus, sizeof(c->got.substatus), "%s", p->substatus);
+	return str_set(&c->got.payload, p->payload);
+}
+
+/* Does what the registration asks for. 2: assigned; 1: something was done; 0: wait; negative: over. */
+static int
+obey(struct dps_client *c, struct moment now)
+{
+	enum dps_ask ask;
+
+	if (c->key != NULL || !c->begun)
+		return 0;
+	if (c->asked && c->line == READY)
+		return say(c) < 0 ? err_memory(&c->err) : 1;
+	ask = dps_register_next(&c->reg, now);
+	switch (ask) {
+	case DPS_ASK_WAIT:
+		c->deadline = c->reg.deadline;
+		return 0;
+	case DPS_ASK_SEND:
+		c->asked = 1;
+		return c->line == CLOSED && dial(c) < 0 ? (c->err.code != 0 ? c->err.code : err_memory(&c->err)) : 1;
+	case DPS_ASSIGNED:
+		return assigned(c) < 0 ? err_memory(&c->err) : 2;
+	case DPS_FAILED:
+		c->err = c->reg.err;
+		return c->err.code;
+	default:
+		return key_ask(c, ask, now) < 0 ? c->err.code : 1;
+	}
+}
+
+int
+dps_client_step(struct dps_client *c, struct moment now)
+{
+	int heard, did;
+
+	do {
+		if (c->key != NULL && key_job_done(c->key, c->work) && key_ended(c, now) < 0)
+			return c->err.code;
+		heard = listen(c, now);
+		if (heard < 0)
+			return err_memory(&c->err);
+		did = obey(c, now);
+		if (did < 0)
+			hang_up(c);
+		if (did < 0 || did == 2)
+			return did < 0 ? did : 1;
+	} while (heard || did);
+	return 0;
+}
+
+int64_t
+dps_client_deadline(const struct dps_client *c)
+{
+	struct engine *g = c->pump.engine;
+	int64_t at = c->begun && c->key == NULL ? c->deadline : NEVER;
+
+	if (c->begun)
+		at = sooner(at, c->reg.limit);
+	if (c->line != CLOSED)
+		at = sooner(at, g->ops->tick(g, 0));
+	return at;
+}
+
+void
+dps_client_watch(struct dps_client *c, struct watch *w)
+{
+	int fd = -1;
+	short events = 0;
+
+	if (c->line != CLOSED)
+		pump_wait(&c->pump, &fd, &events);
+	watch_set(w, WATCH_STREAM, fd, events);
+	watch_set(w, WATCH_WORK, work_fd(c->work), POLLIN);
+}
+
+const struct dps_assignment *
+dps_client_assignment(const struct dps_client *c)
+{
+	return &c->got;
+}
+
+const struct hf_error *
+dps_client_error(const struct dps_client *c)
+{
+	return &c->err;
+}
