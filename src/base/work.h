@@ -18,11 +18,12 @@ struct job {
 };
 int work_new(struct work **, struct hf_error *);
 int work_post(struct work *, struct job *, struct hf_error *);
-int job_done(struct work *, struct job *); /* 1: run() has returned and the job is the caller's again */
+int job_done(struct work *, struct job *); /* 1: the job is the caller's (again): run() has returned */
 /* "I no longer wait for this": frees the job as soon as nobody runs it. NULL is fine. */
 void job_drop(struct work *, struct job *);
 int work_fd(struct work *);	/* readable when some job has ended since work_clear() */
 void work_clear(struct work *); /* empties the eventfd */
-/* Never blocks: a job that still runs is finished and freed by the thread, which then ends by itself. NULL is fine. */
+/* Frees every job that it still owns. Never blocks: a job that still runs is finished and freed by the thread, which
+ * then ends by itself. NULL is fine. */
 void work_free(struct work *);
 #endif
