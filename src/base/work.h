@@ -7,7 +7,7 @@
 #include "base/err.h"
 struct work;
 /*
- * A job is a heap object of the caller's with this as its first member. run() works on the job's own memory only. After
+ * A job is a zeroed heap object of the caller's with this as its first member. run() works on the job's own memory only. After
  * work_post() it belongs to the worker until job_done(); then to the caller again.
  */
 struct job {
