@@ -50,7 +50,12 @@ struct dps_reply {
 };
 void dps_reply_fini(struct dps_reply *);
 
-/* The JSON bodies, the same on every wire. */
+/* Is this an api-version: YYYY-MM-DD or YYYY-MM-DD-preview? 1 or 0. */
+int dps_is_api(const char *, size_t);
+
+/* The JSON bodies, the same on every wire. A reply without `id` is just the operation and its state, as a register is
+ * answered; one without `operation` is just the registrationState, as a look-up is. The gets add to a struct that is zero
+ * but for what the wire has said (op, status). */
 int dps_put_request_body(struct buf *, const struct dps_request *, const char *id);
 int dps_get_request_body(const void *, size_t, struct dps_request *, struct hf_error *);
 int dps_put_reply_body(struct buf *, const struct dps_reply *);

@@ -28,7 +28,11 @@ struct hub_event {
 	    *output_name, *component, *interface_id; /* owned; NULL: absent */
 };
 void hub_event_fini(struct hub_event *);
-int hub_event_add(struct hub_event *, const char *key, const char *value); /* copies */
+/* Copies; value NULL is "". 0, HF_ERR_MEMORY, HF_ERR_ARGS for an empty key. */
+int hub_event_add(struct hub_event *, const char *key, const char *value);
+/* The place of system property i, in the order of the struct, from 0 to HUB_SYSTEM - 1. */
+#define HUB_SYSTEM 11
+char **hub_event_system(struct hub_event *, size_t i);
 size_t hub_event_size(const struct hub_event *); /* as the hub counts it against HUB_MAX_EVENT */
 
 int hub_mqtt_put_who(struct mqtt *, const struct hub_who *, unsigned keep_alive, int clean);

@@ -1,0 +1,297 @@
+#include <stdlib.h>
+#include <string.h>
+#include "base/str.h"
+#include "base/url.h"
+#include "msg/dps.h"
+#include "msg/hub.h"
+
+#define EVENTS "/messages/events"
+
+/* By which name each system property travels; the order is that of the struct. */
+static const char *const system_key[HUB_SYSTEM] = { "$.mid", "$.cid", "$.uid", "$.to", "$.exp", "$.ct",
+	"$.ce", "$.ctime", "$.on", "$.sub", "$.ifid" };
+
+static int
+put_client(struct buf *b, const struct hub_who *w)
+{
+	return w->module[0] == '\0' ? buf_puts(b, w->device) : buf_fmt(b, "%s/%s", w->device, w->module);
+}
+
+static int
+put_user(struct buf *b, const struct hub_who *w)
+{
+	int rc;
+
+	if ((rc = buf_fmt(b, "%s/", w->host)) < 0 || (rc = put_client(b, w)) < 0 ||
+	    (rc = buf_fmt(b, "/?api-version=%s", w->api[0] != '\0' ? w->api : HUB_API)) < 0)
+		return rc;
+	if (w->agent[0] != '\0' && ((rc = buf_puts(b, "&DeviceClientType=")) < 0 ||
+				       (rc = url_put(b, w->agent, strlen(w->agent))) < 0))
+		return rc;
+	if (w->model[0] != '\0' &&
+	    ((rc = buf_puts(b, "&model-id=")) < 0 || (rc = url_put(b, w->model, strlen(w->model))) < 0))
+		return rc;
+	return 0;
+}
+
+int
+hub_mqtt_put_who(struct mqtt *m, const struct hub_who *w, unsigned keep_alive, int clean)
+{
+	struct mqtt_connect c = { .clean = clean, .keep_alive = keep_alive };
+	struct buf client = { 0 }, user = { 0 };
+	int rc;
+
+	if ((rc = put_client(&client, w)) < 0 || (rc = put_user(&user, w)) < 0)
+		goto fail;
+	c.client_id = (struct mqtt_text){ (const char *)buf_data(&client), buf_size(&client) };
+	c.user = (struct mqtt_text){ (const char *)buf_data(&user), buf_size(&user) };
+	if (w->token != NULL)
+		c.password = (struct mqtt_text){ w->token, strlen(w->token) };
+	rc = mqtt_say_connect(m, &c);
+fail:
+	buf_free(&client);
+	buf_free(&user);
+	return rc < 0 ? rc : 0;
+}
+
+/* Where the query begins: behind "/?", at the "api-version=" of the old form, or at the end. *id then stops before it. */
+static const char *
+find_query(struct mqtt_text *id)
+{
+	static const char old[] = "/api-version=";
+	size_t i, n = id->len;
+
+	for (i = 0; i < n; i++) {
+		if (id->p[i] != '/')
+			continue;
+		id->len = i;
+		if (i + 1 == n || id->p[i + 1] == '?')
+			return id->p + (i + 1 == n ? n : i + 2);
+		if (n - i >= sizeof(old) - 1 && str_eqin(old, id->p + i, sizeof(old) - 1))
+			return id->p + i + 1;
+	}
+	id->len = n;
+	return id->p + n;
+}
+
+static int
+get_client(struct hub_who *w, struct mqtt_text id, struct hf_error *e)
+{
+	const char *slash = memchr(id.p, '/', id.len);
+	size_t n = slash == NULL ? id.len : (size_t)(slash - id.p);
+
+	if (n == 0 || str_copy(w->device, sizeof(w->device), id.p, n) < 0)
+		return err_set(e, HF_ERR_PROTOCOL, "the username's device id cannot be one");
+	if (slash != NULL &&
+	    (id.len == n + 1 || str_copy(w->module, sizeof(w->module), slash + 1, id.len - n - 1) < 0 ||
+		strchr(w->module, '/') != NULL))
+		return err_set(e, HF_ERR_PROTOCOL, "the username's module id cannot be one");
+	return 0;
+}
+
+/* Text that only informs: left out when it cannot be read or is too long. */
+static void
+get_note(char *dst, size_t cap, const struct url_pair *pair)
+{
+	struct buf b = { 0 };
+
+	if (pair->vlen > 0 && url_get(&b, pair->value, pair->vlen) == 0)
+		(void)str_copy(dst, cap, buf_data(&b), buf_size(&b));
+	buf_free(&b);
+}
+
+static int
+get_user_query(struct hub_who *w, const char *p, const char *end, struct hf_error *e)
+{
+	struct url_pair pair;
+
+	while (url_next(&p, end, &pair) == 1) {
+		if (str_eqin("DeviceClientType", pair.key, pair.klen))
+			get_note(w->agent, sizeof(w->agent), &pair);
+		if (str_eqin("model-id", pair.key, pair.klen))
+			get_note(w->model, sizeof(w->model), &pair);
+		if (!str_eqin("api-version", pair.key, pair.klen))
+			continue;
+		if (!dps_is_api(pair.value, pair.vlen))
+			return err_set(e, HF_ERR_PROTOCOL, "the username's api-version is not a date");
+		(void)str_copy(w->api, sizeof(w->api), pair.value, pair.vlen);
+	}
+	return 0;
+}
+
+int
+hub_mqtt_get_who(const struct mqtt_connect *c, struct hub_who *w, struct hf_error *e)
+{
+	const char *end, *slash, *query;
+	struct mqtt_text id;
+	int rc;
+
+	memset(w, 0, sizeof(*w));
+	if (c->user.p == NULL || (slash = memchr(c->user.p, '/', c->user.len)) == NULL)
+		return err_set(e, HF_ERR_PROTOCOL, "the username is not HUB/DEVICE/?api-version=DATE");
+	end = c->user.p + c->user.len;
+	if (slash == c->user.p ||
+	    str_copy(w->host, sizeof(w->host), c->user.p, (size_t)(slash - c->user.p)) < 0)
+		return err_set(e, HF_ERR_PROTOCOL, "the username's hub cannot be one");
+	id = (struct mqtt_text){ slash + 1, (size_t)(end - slash - 1) };
+	query = find_query(&id);
+	if (id.len != c->client_id.len || memcmp(id.p, c->client_id.p, id.len) != 0)
+		return err_set(e, HF_ERR_PROTOCOL, "client id and username name two devices");
+	if ((rc = get_client(w, id, e)) < 0 || (rc = get_user_query(w, query, end, e)) < 0)
+		return rc;
+	if (c->password.p == NULL || c->password.len == 0)
+		return 0;
+	if (memchr(c->password.p, '\0', c->password.len) != NULL)
+		return err_set(e, HF_ERR_PROTOCOL, "the password is not a text");
+	if ((w->token = strndup(c->password.p, c->password.len)) == NULL)
+		return err_memory(e);
+	return 0;
+}
+
+static int
+put_pair(struct buf *b, int *first, const char *key, const char *value)
+{
+	int rc;
+
+	if (!*first && (rc = buf_putc(b, '&')) < 0)
+		return rc;
+	*first = 0;
+	if ((rc = url_put(b, key, strlen(key))) < 0 || (rc = buf_putc(b, '=')) < 0)
+		return rc;
+	return url_put(b, value, strlen(value));
+}
+
+int
+hub_mqtt_put_topic(struct buf *b, const char *device, const struct hub_event *ev)
+{
+	int rc, first = 1;
+	const char *value;
+	size_t i;
+
+	if ((rc = buf_fmt(b, "devices/%s" EVENTS "/", device)) < 0)
+		return rc;
+	for (i = 0; i < HUB_SYSTEM; i++) {
+		value = *hub_event_system((struct hub_event *)ev, i);
+		if (value != NULL && (rc = put_pair(b, &first, system_key[i], value)) < 0)
+			return rc;
+	}
+	for (i = 0; i < ev->property_count; i++) {
+		if ((rc = put_pair(b, &first, ev->property[i].key, ev->property[i].value)) < 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* How many bytes the UTF-8 character at the start of p has; 0: none, or NUL. */
+static size_t
+character(const uint8_t *p, size_t n)
+{
+	static const uint32_t least[] = { 0, 1, 0x80, 0x800, 0x10000 };
+	size_t len = p[0] < 0x80 ? 1 : p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2, i;
+	uint32_t c = len == 1 ? p[0] : p[0] & (0x7fu >> len);
+
+	if (len > n || (p[0] & 0xc0) == 0x80 || p[0] > 0xf4)
+		return 0;
+	for (i = 1; i < len; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (p[i] & 0x3f);
+	}
+	return c < least[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) ? 0 : len;
+}
+
+static int
+is_text(const uint8_t *p, size_t n)
+{
+	size_t len;
+
+	for (; n > 0; p += len, n -= len) {
+		if ((len = character(p, n)) == 0)
+			return 0;
+	}
+	return 1;
+}
+
+/* Decodes into an emptied buffer and lends it as a string. Clients that do not encode send lone percent signs: these
+ * stay. */
+static char *
+decode(struct buf *b, const char *p, size_t n, struct hf_error *e)
+{
+	char *s;
+
+	buf_eat(b, buf_size(b));
+	if (url_get(b, p, n) == HF_ERR_ARGS)
+		(void)buf_put(b, p, n);
+	if ((s = buf_str(b)) == NULL)
+		err_memory(e);
+	else if (!is_text((const uint8_t *)s, buf_size(b))) {
+		err_set(e, HF_ERR_PROTOCOL, "a property in the topic is not UTF-8");
+		return NULL;
+	}
+	return s;
+}
+
+static int
+get_pair(
+    struct hub_event *ev, const struct url_pair *pair, struct buf *kb, struct buf *vb, struct hf_error *e)
+{
+	const char *key, *value;
+	size_t i;
+
+	if ((key = decode(kb, pair->key, pair->klen, e)) == NULL ||
+	    (value = decode(vb, pair->value, pair->vlen, e)) == NULL)
+		return e->code;
+	for (i = 0; i < HUB_SYSTEM; i++) {
+		if (strcmp(key, system_key[i]) == 0)
+			return str_set(hub_event_system(ev, i), value) < 0 ? err_memory(e) : 0;
+	}
+	if (key[0] == '\0')
+		return 0;
+	return hub_event_add(ev, key, value) < 0 ? err_memory(e) : 0;
+}
+
+static int
+get_bag(struct hub_event *ev, const char *p, const char *end, struct hf_error *e)
+{
+	struct buf kb = { 0 }, vb = { 0 };
+	struct url_pair pair;
+	int rc = 0;
+
+	while (rc == 0 && url_next(&p, end, &pair) == 1)
+		rc = get_pair(ev, &pair, &kb, &vb, e);
+	buf_free(&kb);
+	buf_free(&vb);
+	return rc;
+}
+
+static int
+skip(struct mqtt_text *t, const char *word)
+{
+	size_t n = strlen(word);
+
+	if (t->len < n || memcmp(t->p, word, n) != 0)
+		return 0;
+	t->p += n;
+	t->len -= n;
+	return 1;
+}
+
+int
+hub_mqtt_get_event(const struct mqtt_publish *p, const char *device, struct hub_event *ev, struct hf_error *e)
+{
+	struct mqtt_text t = p->topic;
+	int rc;
+
+	memset(ev, 0, sizeof(*ev));
+	if (!skip(&t, "devices/") || !skip(&t, device) || !skip(&t, EVENTS) || (t.len > 0 && !skip(&t, "/")))
+		return err_set(e, HF_ERR_PROTOCOL, "%s may not publish on this topic", device);
+	if (t.len > 0 && t.p[t.len - 1] == '/')
+		t.len--;
+	if ((rc = get_bag(ev, t.p, t.p + t.len, e)) < 0) {
+		hub_event_fini(ev);
+		return rc;
+	}
+	ev->body = p->body;
+	ev->len = p->len;
+	return 0;
+}
