@@ -43,12 +43,15 @@ prepare(struct dps_client *c)
 	if (c->set.scope == NULL || c->set.scope[0] == '\0')
 		return err_set(&c->err, HF_ERR_ARGS,
 		    "no ID scope; give it by --id-scope (the DPS instance's overview shows it, such as 0ne00000000)");
-	if (str_fmt(c->who.scope, sizeof(c->who.scope), "%s", c->set.scope) < 0 || strchr(c->set.scope, '/') != NULL)
-		return err_set(&c->err, HF_ERR_ARGS, "\"%s\" is not an ID scope; one looks like 0ne00000000", c->set.scope);
+	if (str_fmt(c->who.scope, sizeof(c->who.scope), "%s", c->set.scope) < 0 ||
+	    strchr(c->set.scope, '/') != NULL)
+		return err_set(&c->err, HF_ERR_ARGS, "\"%s\" is not an ID scope; one looks like 0ne00000000",
+		    c->set.scope);
 	(void)str_fmt(c->who.api, sizeof(c->who.api), "%s", DPS_API);
 	if (c->hsm->kind == HSM_TPM && c->set.transport == DPS_MQTT)
-		return err_set(&c->err, HF_ERR_UNSUPPORTED, "DPS takes no TPM over MQTT; register with --transport http "
-							    "(the hub is reached by MQTT all the same)");
+		return err_set(&c->err, HF_ERR_UNSUPPORTED,
+		    "DPS takes no TPM over MQTT; register with --transport http "
+		    "(the hub is reached by MQTT all the same)");
 	c->port = c->set.transport == DPS_HTTP ? 443 : 8883;
 	if (str_host_port(at, c->host, sizeof(c->host), &c->port) < 0)
 		return err_set(&c->err, HF_ERR_ARGS, "endpoint \"%s\" is not HOST or HOST:PORT", at);
@@ -94,7 +97,6 @@ dps_client_new(struct dps_client **out, const struct dps_settings *set, struct h
 	c->net = net;
 	c->work = work;
 	c->log = log;
-	c->deadline = 0;
 	if (prepare(c) < 0 || key_start(c, KEY_IDENTITY) < 0 || key_post(c) < 0)
 		goto fail;
 	*out = c;
@@ -139,14 +141,15 @@ begin(struct dps_client *c, struct key_job *k, struct moment now)
 {
 	const char *id = c->set.registration_id != NULL ? c->set.registration_id : c->hsm->registration_id;
 	const char *ek = NULL, *srk = NULL;
-	struct dps_state old = {0};
+	struct dps_state old = { 0 };
 	int rc = 0;
 
 	if (id[0] == '\0')
 		return err_set(&c->err, HF_ERR_ARGS, "no registration id; give it by --registration-id");
 	if (!str_is_registration_id(id))
 		return err_set(&c->err, HF_ERR_ARGS,
-		    "\"%s\" is not a registration id: 1 to 128 letters, digits and - . _ :, the last one a letter, digit or -", id);
+		    "\"%s\" is not a registration id: 1 to 128 letters, digits and - . _ :, the last one a letter, digit or -",
+		    id);
 	(void)str_fmt(c->who.id, sizeof(c->who.id), "%s", id);
 	if (c->set.state != NULL)
 		rc = dps_state_load(&old, c->set.state, &c->err);
@@ -163,7 +166,8 @@ begin(struct dps_client *c, struct key_job *k, struct moment now)
 			return err_memory(&c->err);
 	}
 	c->begun = 1;
-	if (dps_register_init(&c->reg, c->hsm->kind, c->who.id, ek, srk, c->set.payload, c->set.seed, c->set.timeout_ms, now) < 0)
+	if (dps_register_init(&c->reg, c->hsm->kind, c->who.id, ek, srk, c->set.payload, c->set.seed,
+		c->set.timeout_ms, now) < 0)
 		return err_memory(&c->err);
 	log_line(c->log, "registering %s with %s, ID scope %s, over %s", c->who.id, c->host, c->who.scope,
 	    c->set.transport == DPS_HTTP ? "HTTPS" : "MQTT");
@@ -206,7 +210,7 @@ lost(struct dps_client *c, const struct hf_error *why, struct moment now)
 static int
 dial(struct dps_client *c)
 {
-	struct hf_error e = {0};
+	struct hf_error e = { 0 };
 	int rc = 0;
 
 	memset(&c->pump, 0, sizeof(c->pump));
@@ -252,9 +256,10 @@ hear(struct dps_client *c, int rc, struct dps_reply *p, struct hf_error *e, stru
 static void
 refused(struct dps_client *c, int code)
 {
-	struct hf_error e = {0};
+	struct hf_error e = { 0 };
 
-	err_set(&e, HF_ERR_AUTH, "DPS at %s refused the connection of %s (MQTT code %d); check ID scope, key and clock", c->host,
+	err_set(&e, HF_ERR_AUTH,
+	    "DPS at %s refused the connection of %s (MQTT code %d); check ID scope, key and clock", c->host,
 	    c->who.id, code);
 	e.status = 401;
 	dps_register_broke(&c->reg, &e);
@@ -263,7 +268,7 @@ refused(struct dps_client *c, int code)
 static void
 closed(struct dps_client *c, struct moment now)
 {
-	struct hf_error e = {0};
+	struct hf_error e = { 0 };
 
 	err_set(&e, HF_ERR_NET, "DPS at %s closed the connection", c->host);
 	lost(c, &e, now);
@@ -273,8 +278,8 @@ static int
 mqtt_event(struct dps_client *c, struct moment now)
 {
 	struct mqtt_event ev;
-	struct dps_reply p = {0};
-	struct hf_error e = {0};
+	struct dps_reply p = { 0 };
+	struct hf_error e = { 0 };
 	int rc = mqtt_next(&c->mqtt, &ev);
 
 	if (rc < 0)
@@ -302,8 +307,8 @@ static int
 http_event(struct dps_client *c, struct moment now)
 {
 	struct http_event ev;
-	struct dps_reply p = {0};
-	struct hf_error e = {0};
+	struct dps_reply p = { 0 };
+	struct hf_error e = { 0 };
 	int keep, rc = http_next(&c->http, &ev);
 
 	if (rc < 0)
@@ -324,7 +329,7 @@ http_event(struct dps_client *c, struct moment now)
 
 /* Moves bytes, then takes what they said; a line that broke has said its last words first. */
 static int
-listen(struct dps_client *c, struct moment now)
+converse(struct dps_client *c, struct moment now)
 {
 	int moved, heard = 0, rc = 1;
 
@@ -393,18 +398,19 @@ obey(struct dps_client *c, struct moment now)
 {
 	enum dps_ask ask;
 
-	if (c->key != NULL || !c->begun)
+	if (!c->begun || (c->key != NULL && now.ms < c->reg.limit))
 		return 0;
 	if (c->asked && c->line == READY)
 		return say(c) < 0 ? err_memory(&c->err) : 1;
 	ask = dps_register_next(&c->reg, now);
 	switch (ask) {
 	case DPS_ASK_WAIT:
-		c->deadline = c->reg.deadline;
 		return 0;
 	case DPS_ASK_SEND:
 		c->asked = 1;
-		return c->line == CLOSED && dial(c) < 0 ? (c->err.code != 0 ? c->err.code : err_memory(&c->err)) : 1;
+		return c->line == CLOSED && dial(c) < 0
+			   ? (c->err.code != 0 ? c->err.code : err_memory(&c->err))
+			   : 1;
 	case DPS_ASSIGNED:
 		return assigned(c) < 0 ? err_memory(&c->err) : 2;
 	case DPS_FAILED:
@@ -423,7 +429,7 @@ dps_client_step(struct dps_client *c, struct moment now)
 	do {
 		if (c->key != NULL && key_job_done(c->key, c->work) && key_ended(c, now) < 0)
 			return c->err.code;
-		heard = listen(c, now);
+		heard = converse(c, now);
 		if (heard < 0)
 			return err_memory(&c->err);
 		did = obey(c, now);
@@ -432,20 +438,16 @@ dps_client_step(struct dps_client *c, struct moment now)
 		if (did < 0 || did == 2)
 			return did < 0 ? did : 1;
 	} while (heard || did);
+	c->deadline = !c->begun ? NEVER : c->key != NULL ? c->reg.limit : c->reg.deadline;
+	if (c->line != CLOSED)
+		c->deadline = sooner(c->deadline, c->pump.engine->ops->tick(c->pump.engine, now.ms));
 	return 0;
 }
 
 int64_t
 dps_client_deadline(const struct dps_client *c)
 {
-	struct engine *g = c->pump.engine;
-	int64_t at = c->begun && c->key == NULL ? c->deadline : NEVER;
-
-	if (c->begun)
-		at = sooner(at, c->reg.limit);
-	if (c->line != CLOSED)
-		at = sooner(at, g->ops->tick(g, 0));
-	return at;
+	return c->deadline;
 }
 
 void

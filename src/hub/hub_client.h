@@ -1,0 +1,87 @@
+/*
+ * A device at its IoT Hub: device.c decides (pure: what is queued, in flight, acknowledged, when to try again), client.c carries
+ * it out, and asks DPS again where the device belongs when its hub no longer takes it.
+ */
+#ifndef HUB_HUB_CLIENT_H
+#define HUB_HUB_CLIENT_H
+#include "dps/dps_client.h"
+#include "msg/hub.h"
+
+/* One queued message: a single allocation, `event` points into it. */
+struct hub_message {
+	uint64_t tag;
+	size_t size; /* of the allocation */
+	int acked, sent;
+	struct hub_event event;
+};
+/* Copies a message of the application's. HF_ERR_ARGS: too large for a hub; HF_ERR_MEMORY. */
+int hub_message_new(struct hub_message **, const struct hf_message *, uint64_t tag, struct hf_error *);
+
+#define HUB_QUEUE_COUNT 100000
+#define HUB_QUEUE_BYTES (64u << 20)
+#define HUB_WINDOW	1000 /* in flight; ids are unique up to 32,768 */
+
+enum hub_ask {
+	HUB_ASK_WAIT = 1, /* nothing until `deadline` */
+	HUB_ASK_SIGN,	  /* a token (kinds that have none are never asked); hub_device_signed() */
+	HUB_ASK_OPEN,	  /* connect; hub_device_opened() or _lost() or _refused() */
+	HUB_ASK_CLOSE,	  /* disconnect, to come back with the new token; hub_device_lost(NULL) */
+	HUB_ASK_SEND,	  /* say `message` under packet id `id`; then hub_device_said() */
+	HUB_ASK_REGISTER, /* ask DPS where the device belongs; hub_device_moved() or _broke() */
+	HUB_FAILED	  /* over: err */
+};
+struct hub_device {
+	struct hf_error err, last;
+	int64_t deadline; /* ms */
+	struct hub_message *message;
+	uint16_t id;
+	int again; /* the message was said before: DUP */
+	/* private */
+	int step, tries, signs, may_register, asked_dps, fault;
+	int64_t at, token_until, renew_at, ack_by, down_since;
+	struct coin coin;
+	struct hub_message **ring; /* by sequence number, modulo cap (a power of two) */
+	size_t cap, bytes;
+	uint64_t head, next, tail; /* oldest not acknowledged; next to say; behind the newest */
+};
+/* signs: the key makes SAS tokens. may_register: there is a DPS to ask. */
+void hub_device_init(struct hub_device *, int signs, int may_register, uint64_t seed, struct moment);
+void hub_device_fini(struct hub_device *);
+/* Takes the message. HF_ERR_STATE: the queue is full; HF_ERR_MEMORY. */
+int hub_device_queue(struct hub_device *, struct hub_message *, struct hf_error *);
+enum hub_ask hub_device_next(struct hub_device *, struct moment);
+void hub_device_said(struct hub_device *, struct moment);
+/* 1: this was an outstanding message, `tag` is its; it is forgotten. 0: not ours. */
+int hub_device_acked(struct hub_device *, uint16_t id, uint64_t *tag, struct moment);
+void hub_device_signed(struct hub_device *, int64_t signed_at, int64_t token_until, struct moment);
+void hub_device_opened(struct hub_device *, struct moment);
+void hub_device_lost(struct hub_device *, const struct hf_error *why, struct moment); /* why NULL: as asked */
+void hub_device_refused(struct hub_device *, const struct hf_error *why, struct moment); /* "not you" */
+void hub_device_moved(struct hub_device *, struct moment);
+void hub_device_broke(struct hub_device *, const struct hf_error *why);
+size_t hub_device_waiting(const struct hub_device *); /* not yet acknowledged */
+
+struct hub_client;
+struct hub_settings {
+	const char *hub;	    /* HOST[:PORT] */
+	const char *device;
+	const char *trust;
+	const struct dps_settings *dps; /* NULL: DPS is never asked. Lent */
+	const struct dps_state *state;	/* copied; its wrapped key is kept before the first signature. NULL: none */
+	uint64_t seed;
+};
+enum hub_happened { HUB_NOTHING, HUB_CONNECTED, HUB_DISCONNECTED, HUB_SENT, HUB_MOVED, HUB_OVER };
+/* hsm, net, work and log are lent. */
+int hub_client_new(struct hub_client **, const struct hub_settings *, struct hub_device *, struct hsm *, struct net *,
+    struct work *, const struct log *, struct moment, struct hf_error *);
+void hub_client_free(struct hub_client *);
+/* Moves what can move. Never ends by itself: what happened is taken by hub_client_next() after it. */
+void hub_client_step(struct hub_client *, struct moment);
+/* One thing that happened. HUB_SENT: tag. HUB_DISCONNECTED and HUB_OVER: the error is in the device's last and err. HUB_MOVED: the
+ * assignment is new. */
+enum hub_happened hub_client_next(struct hub_client *, uint64_t *tag);
+const struct dps_assignment *hub_client_assignment(const struct hub_client *);
+int64_t hub_client_deadline(const struct hub_client *);
+void hub_client_watch(struct hub_client *, struct watch *);
+void hub_client_close(struct hub_client *, struct moment); /* says DISCONNECT, if that goes at once */
+#endif
