@@ -7,12 +7,12 @@
 #include "base/err.h"
 struct work;
 /*
- * A job is a zeroed heap object of the caller's with this as its first member. run() works on the job's own memory only. After
- * work_post() it belongs to the worker until job_done(); then to the caller again.
+ * A job is a zeroed heap object of the caller's with this as its first member. run() works on the job's own memory only.
+ * After work_post() it belongs to the worker until job_done(); then to the caller again.
  */
 struct job {
 	void (*run)(struct job *);
-	void (*free)(struct job *); /* called by job_drop(), now or once run() has returned; on either thread */
+	void (*free)(struct job *); /* now or once run() has returned, on either thread */
 	struct job *next;	    /* the worker's */
 	int state;		    /* the worker's */
 };
