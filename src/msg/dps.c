@@ -326,13 +326,7 @@ get_progress(const json_t *o, struct dps_reply *r, struct hf_error *e)
 		return err_set(e, HF_ERR_PROTOCOL, "DPS answered %d without a status in the body", r->status);
 	if (!json_is_object(state))
 		state = o;
-	if ((rc = get_state(state, r, e)) < 0)
-		return rc;
-	if (strcmp(r->state, "assigned") == 0 && (r->hub[0] == '\0' || r->device[0] == '\0'))
-		return err_set(e, HF_ERR_PROTOCOL,
-		    "DPS says that %s is assigned, but not to which hub and device id",
-		    r->id[0] != '\0' ? r->id : "the device");
-	return 0;
+	return get_state(state, r, e);
 }
 
 /* A gateway's page, say: its first words are all that there is to tell. */

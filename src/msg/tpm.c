@@ -3,7 +3,14 @@
 #include "base/b64.h"
 #include "msg/tpm.h"
 
-enum { ALG_RSA = 0x0001, ALG_AES = 0x0006, ALG_SHA256 = 0x000b, ALG_NULL = 0x0010, ALG_CFB = 0x0043 };
+enum {
+	ALG_RSA = 0x0001,
+	ALG_AES = 0x0006,
+	ALG_KEYEDHASH = 0x0008,
+	ALG_SHA256 = 0x000b,
+	ALG_NULL = 0x0010,
+	ALG_CFB = 0x0043
+};
 enum { ATTR_RESTRICTED = 1 << 16, ATTR_DECRYPT = 1 << 17, ATTR_SIGN = 1 << 18 };
 
 static const struct {
@@ -80,6 +87,7 @@ tpm_put_blob(struct buf *b, const struct tpm_blob *blob)
 int
 tpm_get_blob(const void *p, size_t n, struct tpm_blob *blob, struct hf_error *e)
 {
+	static const uint8_t hmac_key[] = { 0, ALG_KEYEDHASH, 0, ALG_SHA256 };
 	struct reader r = { { p, n }, 0 };
 	struct tpm_part part;
 	int i;
@@ -99,6 +107,9 @@ tpm_get_blob(const void *p, size_t n, struct tpm_blob *blob, struct hf_error *e)
 	if (r.in.len != 0)
 		return err_set(e, HF_ERR_PROTOCOL,
 		    "the service's key blob has %zu bytes behind its last field", r.in.len);
+	part = blob->part[TPM_PUBLIC];
+	if (part.len < sizeof(hmac_key) || memcmp(part.p, hmac_key, sizeof(hmac_key)) != 0)
+		return err_set(e, HF_ERR_PROTOCOL, "the service's key blob does not hold an HMAC key");
 	return 0;
 }
 

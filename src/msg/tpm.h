@@ -13,7 +13,7 @@ struct tpm_blob {
 	struct tpm_part part[TPM_PARTS];
 };
 int tpm_put_blob(struct buf *, const struct tpm_blob *);
-/* Strict: six fields to the last byte, sizes within what a TPM takes. 0 or HF_ERR_PROTOCOL. */
+/* Strict: six fields to the last byte, sizes within what a TPM takes, the public area of a keyed hash. 0 or HF_ERR_PROTOCOL. */
 int tpm_get_blob(const void *, size_t, struct tpm_blob *, struct hf_error *);
 
 /* A restricted RSA decryption key (EK or SRK) out of a whole TPM2B_PUBLIC. */
