@@ -113,8 +113,9 @@ int hf_identify(struct hf *, struct hf_who *);
 /* Begins a registration with DPS. Ends with an HF_REGISTERED or HF_FAILED event. */
 int hf_register(struct hf *);
 
-/* Begins to talk to the hub: that of the settings, of the state file, or of a registration just done. When the hub
- * refuses the device, DPS is asked once more where it belongs. The connection is remade for as long as hf lives. */
+/* Begins to talk to the hub: that of the settings, of a registration just done, of the state file; when none says, the
+ * device registers first. When the hub refuses the device, DPS is asked once more where it belongs. The connection
+ * is remade until hf_disconnect(). */
 int hf_connect(struct hf *);
 
 struct hf_property {
@@ -182,8 +183,8 @@ struct hf_enrollment {
 /* Creates (or replaces) an enrollment. `answer`, when not NULL, is set to the service's JSON, to be freed by free(). */
 int hf_enroll(struct hf *, const char *service, const struct hf_enrollment *, char **answer);
 
-/* Wire trace, for debugging: `fn` gets one line a packet, with credentials left out. Called on the stepping thread. */
-void hf_trace(struct hf *, void (*fn)(void *ctx, const char *line), void *ctx);
+/* What is going on, a line at a time, for people; no secrets are in it. Called on the stepping thread. fn NULL: silent. */
+void hf_log(struct hf *, void (*fn)(void *ctx, const char *line), void *ctx);
 
 #ifdef __cplusplus
 }

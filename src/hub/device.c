@@ -142,6 +142,7 @@ send_next(struct hub_device *d, struct moment now)
 		d->message = *slot(d, d->next);
 		d->id = (uint16_t)(d->next % ID_SPAN + 1);
 		d->again = d->message->sent;
+		d->deadline = NEVER;
 		return HUB_ASK_SEND;
 	}
 	d->deadline = d->signs ? now.ms + (d->renew_at - now.wall) * 1000 : NEVER;
