@@ -25,7 +25,7 @@ in(struct engine *engine, const void *p, size_t n)
 
 	if (m->failed < 0)
 		return m->failed;
-	if (n == 0) {
+	if (p == NULL) {
 		m->eof = 1;
 		return 0;
 	}
