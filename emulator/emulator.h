@@ -43,6 +43,8 @@ struct emulator {
 	struct registry *registry;
 	struct moment now;		/* of this turn */
 	struct session *sessions;	/* all connections */
+	struct session *ready;		/* those that the next turn looks at */
+	void (*moved)(struct session *, int over); /* told of each that a turn looked at; over: it is freed next. NULL: nobody */
 	struct log log;
 	int dirty;			/* something was written in this turn */
 };
@@ -104,6 +106,8 @@ int attest_valid_now(const X509 *, int64_t wall, struct hf_error *);
 int attest_chain(STACK_OF(X509) *chain, X509 *ca, int64_t wall, struct hf_error *);
 void attest_thumbprint(const X509 *, char sha1[41], char sha256[65]);
 int attest_common_name(const X509 *, char *dst, size_t cap);
+/* A certificate as enrollments carry it: PEM, base64 of DER, or base64 of PEM. 0 or HF_ERR_ARGS. */
+int attest_certificate(const char *text, X509 **, struct hf_error *);
 
 /*
  * attest_tpm.c: making a key blob that only the TPM with this EK and this SRK can use (OpenSSL alone, no TSS).
@@ -137,6 +141,19 @@ int registry_enrollment_each(struct registry *, int group, int (*fn)(void *, con
 int registry_registration(struct registry *, const char *id, json_t **json, struct hf_error *);
 int registry_registration_put(struct registry *, const char *id, const json_t *, struct hf_error *);
 int registry_registration_delete(struct registry *, const char *id, struct hf_error *);
+/* Operations of DPS: what a poll asks for, until a time (Unix seconds). */
+int registry_operation(struct registry *, const char *id, json_t **json, struct hf_error *);
+int registry_operation_put(struct registry *, const char *id, int64_t until, const json_t *, struct hf_error *);
+/* The key that a TPM was challenged to find, one for each registration id; a new challenge replaces it. */
+struct challenge {
+	uint8_t ek[32], key[32]; /* SHA-256 of the endorsement key; the key that signs the token */
+	int64_t until;		 /* Unix seconds */
+	int spent;		 /* a registration has been completed with it */
+};
+int registry_challenge(struct registry *, const char *id, struct challenge *, struct hf_error *); /* 1 or 0 */
+int registry_challenge_put(struct registry *, const char *id, const struct challenge *, struct hf_error *);
+/* Forgets operations and challenges whose time is over. */
+int registry_expire(struct registry *, int64_t wall, struct hf_error *);
 /* A hub's devices: JSON as in the hub's identity registry (deviceId, generationId, etag, status, authentication). Ids are
  * compared with letter case. */
 int registry_device(struct registry *, const char *hub, const char *device, json_t **json, struct hf_error *);
@@ -174,6 +191,9 @@ int session_write(struct session *);
 void session_wait(struct session *, int *fd, short *events);
 int64_t session_deadline(const struct session *); /* ms or NEVER */
 struct session *session_next(const struct session *);
-/* A whole turn for every session: read all, commit, write all, free what is over. 1: something moved. */
-int emulator_turn(struct emulator *, struct moment);
+void session_wake(struct session *);   /* the next turn looks at it */
+void **session_host(struct session *); /* a pointer for whoever made it */
+/* A turn for the sessions that are ready: read all, commit, write all, free what is over. 1: something moved. */
+int emulator_step(struct emulator *, struct moment);
+int emulator_turn(struct emulator *, struct moment); /* the same for every session */
 #endif

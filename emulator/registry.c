@@ -1,0 +1,679 @@
+/*
+ * One SQLite file in WAL mode. synchronous=FULL: a commit is on the disk when it returns, so that it outlives a power cut
+ * too; one commit a turn pays for all that the turn stored.
+ */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <openssl/crypto.h>
+#include <sqlite3.h>
+#include "base/b64.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "emulator.h"
+
+#define SCHEMA	 1
+#define TEXT_(x) #x
+#define TEXT(x)	 TEXT_(x)
+
+static const char schema[] =
+    "BEGIN;"
+    "CREATE TABLE enrollment (kind TEXT, id TEXT COLLATE NOCASE, json TEXT NOT NULL, PRIMARY KEY (kind, id))"
+    " WITHOUT ROWID;"
+    "CREATE TABLE registration (id TEXT COLLATE NOCASE PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE operation (id TEXT PRIMARY KEY, until INTEGER NOT NULL, json TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE challenge (id TEXT COLLATE NOCASE PRIMARY KEY, ek BLOB NOT NULL, key BLOB NOT NULL,"
+    " until INTEGER NOT NULL, spent INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE device (hub TEXT COLLATE NOCASE, id TEXT, json TEXT NOT NULL, PRIMARY KEY (hub, id)) WITHOUT ROWID;"
+    "CREATE TABLE filters (hub TEXT COLLATE NOCASE, client TEXT, json TEXT NOT NULL, PRIMARY KEY (hub, client))"
+    " WITHOUT ROWID;"
+    "CREATE TABLE event (sequence INTEGER PRIMARY KEY AUTOINCREMENT, hub TEXT NOT NULL, device TEXT NOT NULL,"
+    " auth TEXT NOT NULL, generation TEXT NOT NULL, body BLOB NOT NULL, properties TEXT NOT NULL,"
+    " system TEXT NOT NULL, enqueued INTEGER NOT NULL);"
+    "PRAGMA user_version = " TEXT(SCHEMA) "; COMMIT;";
+
+enum which {
+	BEGIN,
+	COMMIT,
+	ROLLBACK,
+	ENROLLMENT_GET,
+	ENROLLMENT_PUT,
+	ENROLLMENT_DELETE,
+	REGISTRATION_GET,
+	REGISTRATION_PUT,
+	REGISTRATION_DELETE,
+	OPERATION_GET,
+	OPERATION_PUT,
+	OPERATION_EXPIRE,
+	CHALLENGE_GET,
+	CHALLENGE_PUT,
+	CHALLENGE_EXPIRE,
+	DEVICE_GET,
+	DEVICE_PUT,
+	DEVICE_DELETE,
+	FILTERS_GET,
+	FILTERS_PUT,
+	FILTERS_DELETE,
+	EVENT_PUT,
+	STATEMENTS
+};
+/* Keys are ?1 and ?2, the JSON of a put is ?3. */
+static const char *const sql[STATEMENTS] = {
+	[BEGIN] = "BEGIN IMMEDIATE",
+	[COMMIT] = "COMMIT",
+	[ROLLBACK] = "ROLLBACK",
+	[ENROLLMENT_GET] = "SELECT json FROM enrollment WHERE kind = ?1 AND id = ?2",
+	[ENROLLMENT_PUT] = "INSERT OR REPLACE INTO enrollment VALUES (?1, ?2, ?3)",
+	[ENROLLMENT_DELETE] = "DELETE FROM enrollment WHERE kind = ?1 AND id = ?2",
+	[REGISTRATION_GET] = "SELECT json FROM registration WHERE id = ?1",
+	[REGISTRATION_PUT] = "INSERT OR REPLACE INTO registration VALUES (?1, ?3)",
+	[REGISTRATION_DELETE] = "DELETE FROM registration WHERE id = ?1",
+	[OPERATION_GET] = "SELECT json FROM operation WHERE id = ?1",
+	[OPERATION_PUT] = "INSERT OR REPLACE INTO operation VALUES (?1, ?2, ?3)",
+	[OPERATION_EXPIRE] = "DELETE FROM operation WHERE until <= ?1",
+	[CHALLENGE_GET] = "SELECT ek, key, until, spent FROM challenge WHERE id = ?1",
+	[CHALLENGE_PUT] = "INSERT OR REPLACE INTO challenge VALUES (?1, ?2, ?3, ?4, ?5)",
+	[CHALLENGE_EXPIRE] = "DELETE FROM challenge WHERE until <= ?1",
+	[DEVICE_GET] = "SELECT json FROM device WHERE hub = ?1 AND id = ?2",
+	[DEVICE_PUT] = "INSERT OR REPLACE INTO device VALUES (?1, ?2, ?3)",
+	[DEVICE_DELETE] = "DELETE FROM device WHERE hub = ?1 AND id = ?2",
+	[FILTERS_GET] = "SELECT json FROM filters WHERE hub = ?1 AND client = ?2",
+	[FILTERS_PUT] = "INSERT OR REPLACE INTO filters VALUES (?1, ?2, ?3)",
+	[FILTERS_DELETE] = "DELETE FROM filters WHERE hub = ?1 AND client = ?2",
+	[EVENT_PUT] = "INSERT INTO event (hub, device, auth, generation, body, properties, system, enqueued)"
+		      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+};
+static const char each_enrollment[] = "SELECT id, json FROM enrollment WHERE kind = ?1 ORDER BY id";
+static const char each_device[] =
+    "SELECT hub, json FROM device WHERE ?1 IS NULL OR hub = ?1 COLLATE NOCASE ORDER BY hub, id";
+static const char each_event[] =
+    "SELECT sequence, hub, device, auth, generation, body, properties, system, enqueued FROM event"
+    " WHERE sequence > ?1 AND (?2 IS NULL OR device = ?2) ORDER BY sequence";
+
+struct registry {
+	sqlite3 *db;
+	sqlite3_stmt *stmt[STATEMENTS];
+	char path[512];
+	int64_t version;
+	int writing;		/* a transaction is open */
+	struct hf_error failed; /* why this turn cannot be stored */
+};
+
+static int
+broken(struct registry *r, struct hf_error *err)
+{
+	return err_set(err, HF_ERR_IO, "registry %s: %s", r->path, sqlite3_errmsg(r->db));
+}
+
+/* A write that did not work spoils the whole turn. */
+static int
+spoiled(struct registry *r, struct hf_error *err)
+{
+	broken(r, &r->failed);
+	return err_set(err, HF_ERR_IO, "%s", r->failed.text);
+}
+
+static int
+text(sqlite3_stmt *s, int at, const char *value)
+{
+	return value ? sqlite3_bind_text(s, at, value, -1, SQLITE_STATIC) : sqlite3_bind_null(s, at);
+}
+
+static sqlite3_stmt *
+ready(struct registry *r, enum which w)
+{
+	if (!r->stmt[w])
+		sqlite3_prepare_v3(r->db, sql[w], -1, SQLITE_PREPARE_PERSISTENT, &r->stmt[w], NULL);
+	return r->stmt[w];
+}
+
+static sqlite3_stmt *
+keyed(struct registry *r, enum which w, const char *a, const char *b)
+{
+	sqlite3_stmt *s = ready(r, w);
+
+	if (!s || text(s, 1, a) != SQLITE_OK || (b && text(s, 2, b) != SQLITE_OK))
+		return NULL;
+	return s;
+}
+
+/* Steps a statement that answers nothing and lets go of what is bound to it. */
+static int
+done(sqlite3_stmt *s)
+{
+	int rc = sqlite3_step(s);
+
+	sqlite3_reset(s);
+	sqlite3_clear_bindings(s);
+	return rc == SQLITE_DONE ? 0 : -1;
+}
+
+static int
+simple(struct registry *r, enum which w)
+{
+	sqlite3_stmt *s = ready(r, w);
+
+	return s ? done(s) : -1;
+}
+
+static int
+begin(struct registry *r, struct hf_error *err)
+{
+	if (r->failed.code)
+		return err_set(err, HF_ERR_IO, "%s", r->failed.text);
+	if (r->writing)
+		return 0;
+	if (simple(r, BEGIN) < 0)
+		return spoiled(r, err);
+	r->writing = 1;
+	return 0;
+}
+
+static void
+undo(struct registry *r)
+{
+	if (!sqlite3_get_autocommit(r->db))
+		simple(r, ROLLBACK);
+	r->writing = 0;
+	r->version++;
+}
+
+int
+registry_commit(struct registry *r, struct hf_error *err)
+{
+	if (r->failed.code) {
+		err_set(err, HF_ERR_IO, "%s", r->failed.text);
+		undo(r);
+		err_clear(&r->failed);
+		return HF_ERR_IO;
+	}
+	if (!r->writing)
+		return 0;
+	if (simple(r, COMMIT) < 0) {
+		broken(r, err);
+		undo(r);
+		return HF_ERR_IO;
+	}
+	r->writing = 0;
+	return 0;
+}
+
+/* SQLite would make the file with mode 0644 less the umask; it holds keys. */
+static int
+touch(const char *path, struct hf_error *err)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return err_sys(err, HF_ERR_IO, "cannot open registry %s", path);
+	close(fd);
+	return 0;
+}
+
+static int
+user_version(sqlite3 *db)
+{
+	sqlite3_stmt *s = NULL;
+	int v = -1;
+
+	if (sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &s, NULL) == SQLITE_OK &&
+	    sqlite3_step(s) == SQLITE_ROW)
+		v = sqlite3_column_int(s, 0);
+	sqlite3_finalize(s);
+	return v;
+}
+
+static int
+set_up(struct registry *r, struct hf_error *err)
+{
+	int v;
+
+	if (sqlite3_open_v2(r->path, &r->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
+		return broken(r, err);
+	sqlite3_busy_timeout(r->db, 2000);
+	if (sqlite3_exec(r->db,
+		"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;", NULL,
+		NULL, NULL) != SQLITE_OK)
+		return broken(r, err);
+	v = user_version(r->db);
+	if (v < 0)
+		return broken(r, err);
+	if (v > SCHEMA)
+		return err_set(err, HF_ERR_STATE,
+		    "registry %s was made by a newer emulator (version %d, this one knows %d)", r->path, v,
+		    SCHEMA);
+	if (v == 0 && sqlite3_exec(r->db, schema, NULL, NULL, NULL) != SQLITE_OK)
+		return broken(r, err);
+	return 0;
+}
+
+int
+registry_open(struct registry **out, const char *path, struct hf_error *err)
+{
+	struct registry *r;
+	int rc;
+
+	*out = NULL;
+	rc = touch(path, err);
+	if (rc < 0)
+		return rc;
+	r = calloc(1, sizeof *r);
+	if (!r)
+		return err_memory(err);
+	r->version = 1;
+	rc = str_fmt(r->path, sizeof r->path, "%s", path);
+	if (rc < 0)
+		err_set(err, HF_ERR_ARGS, "the path of the registry is too long");
+	else
+		rc = set_up(r, err);
+	if (rc < 0) {
+		registry_close(r);
+		return rc;
+	}
+	*out = r;
+	return 0;
+}
+
+void
+registry_close(struct registry *r)
+{
+	int i;
+
+	if (!r)
+		return;
+	for (i = 0; i < STATEMENTS; i++)
+		sqlite3_finalize(r->stmt[i]);
+	sqlite3_close(r->db);
+	free(r);
+}
+
+int64_t
+registry_version(struct registry *r)
+{
+	return r->version;
+}
+
+static json_t *
+column(sqlite3_stmt *s, int at, struct hf_error *err)
+{
+	return js_parse(sqlite3_column_text(s, at), (size_t)sqlite3_column_bytes(s, at), "registry", err);
+}
+
+static int
+get(struct registry *r, enum which w, const char *a, const char *b, json_t **json, struct hf_error *err)
+{
+	sqlite3_stmt *s = keyed(r, w, a, b);
+	int found = 0, rc;
+
+	*json = NULL;
+	if (!s)
+		return broken(r, err);
+	rc = sqlite3_step(s);
+	if (rc == SQLITE_ROW) {
+		*json = column(s, 0, err);
+		found = *json ? 1 : err->code;
+	} else if (rc != SQLITE_DONE)
+		found = broken(r, err);
+	sqlite3_reset(s);
+	sqlite3_clear_bindings(s);
+	return found;
+}
+
+static int
+put(struct registry *r, enum which w, const char *a, const char *b, const json_t *json, struct hf_error *err)
+{
+	struct buf t = { 0 };
+	sqlite3_stmt *s;
+	int rc = begin(r, err);
+
+	if (rc < 0)
+		return rc;
+	rc = js_put(&t, json);
+	if (rc < 0) {
+		rc = err_memory(err);
+		goto fail;
+	}
+	s = keyed(r, w, a, b);
+	if (!s ||
+	    sqlite3_bind_text(s, 3, (const char *)buf_data(&t), (int)buf_size(&t), SQLITE_STATIC) !=
+		SQLITE_OK ||
+	    done(s) < 0)
+		rc = spoiled(r, err);
+fail:
+	buf_free(&t);
+	return rc;
+}
+
+static int
+drop(struct registry *r, enum which w, const char *a, const char *b, struct hf_error *err)
+{
+	sqlite3_stmt *s;
+	int rc = begin(r, err);
+
+	if (rc < 0)
+		return rc;
+	s = keyed(r, w, a, b);
+	if (!s || done(s) < 0)
+		return spoiled(r, err);
+	return sqlite3_changes(r->db) > 0;
+}
+
+static const char *
+kind(int group)
+{
+	return group ? "group" : "individual";
+}
+
+int
+registry_enrollment(struct registry *r, int group, const char *id, json_t **json, struct hf_error *err)
+{
+	return get(r, ENROLLMENT_GET, kind(group), id, json, err);
+}
+
+int
+registry_enrollment_put(
+    struct registry *r, int group, const char *id, const json_t *json, struct hf_error *err)
+{
+	r->version++;
+	return put(r, ENROLLMENT_PUT, kind(group), id, json, err);
+}
+
+int
+registry_enrollment_delete(struct registry *r, int group, const char *id, struct hf_error *err)
+{
+	r->version++;
+	return drop(r, ENROLLMENT_DELETE, kind(group), id, err);
+}
+
+int
+registry_registration(struct registry *r, const char *id, json_t **json, struct hf_error *err)
+{
+	return get(r, REGISTRATION_GET, id, NULL, json, err);
+}
+
+int
+registry_registration_put(struct registry *r, const char *id, const json_t *json, struct hf_error *err)
+{
+	return put(r, REGISTRATION_PUT, id, NULL, json, err);
+}
+
+int
+registry_registration_delete(struct registry *r, const char *id, struct hf_error *err)
+{
+	return drop(r, REGISTRATION_DELETE, id, NULL, err);
+}
+
+int
+registry_operation(struct registry *r, const char *id, json_t **json, struct hf_error *err)
+{
+	return get(r, OPERATION_GET, id, NULL, json, err);
+}
+
+int
+registry_operation_put(
+    struct registry *r, const char *id, int64_t until, const json_t *json, struct hf_error *err)
+{
+	sqlite3_stmt *s = ready(r, OPERATION_PUT);
+
+	if (!s || sqlite3_bind_int64(s, 2, until) != SQLITE_OK)
+		return spoiled(r, err);
+	return put(r, OPERATION_PUT, id, NULL, json, err);
+}
+
+int
+registry_challenge(struct registry *r, const char *id, struct challenge *c, struct hf_error *err)
+{
+	sqlite3_stmt *s = keyed(r, CHALLENGE_GET, id, NULL);
+	int found = 0, rc;
+
+	memset(c, 0, sizeof *c);
+	if (!s)
+		return broken(r, err);
+	rc = sqlite3_step(s);
+	if (rc == SQLITE_ROW && sqlite3_column_bytes(s, 0) == sizeof c->ek &&
+	    sqlite3_column_bytes(s, 1) == sizeof c->key) {
+		memcpy(c->ek, sqlite3_column_blob(s, 0), sizeof c->ek);
+		memcpy(c->key, sqlite3_column_blob(s, 1), sizeof c->key);
+		c->until = sqlite3_column_int64(s, 2);
+		c->spent = sqlite3_column_int(s, 3);
+		found = 1;
+	} else if (rc != SQLITE_DONE)
+		found = broken(r, err);
+	sqlite3_reset(s);
+	sqlite3_clear_bindings(s);
+	return found;
+}
+
+int
+registry_challenge_put(struct registry *r, const char *id, const struct challenge *c, struct hf_error *err)
+{
+	sqlite3_stmt *s;
+	int rc = begin(r, err);
+
+	if (rc < 0)
+		return rc;
+	s = keyed(r, CHALLENGE_PUT, id, NULL);
+	if (!s || sqlite3_bind_blob(s, 2, c->ek, sizeof c->ek, SQLITE_STATIC) != SQLITE_OK ||
+	    sqlite3_bind_blob(s, 3, c->key, sizeof c->key, SQLITE_STATIC) != SQLITE_OK ||
+	    sqlite3_bind_int64(s, 4, c->until) != SQLITE_OK ||
+	    sqlite3_bind_int(s, 5, c->spent) != SQLITE_OK || done(s) < 0)
+		return spoiled(r, err);
+	return 0;
+}
+
+static int
+expire(struct registry *r, enum which w, int64_t wall)
+{
+	sqlite3_stmt *s = ready(r, w);
+
+	if (!s || sqlite3_bind_int64(s, 1, wall) != SQLITE_OK)
+		return -1;
+	return done(s);
+}
+
+int
+registry_expire(struct registry *r, int64_t wall, struct hf_error *err)
+{
+	int rc = begin(r, err);
+
+	if (rc < 0)
+		return rc;
+	if (expire(r, OPERATION_EXPIRE, wall) < 0 || expire(r, CHALLENGE_EXPIRE, wall) < 0)
+		return spoiled(r, err);
+	return 0;
+}
+
+int
+registry_device(struct registry *r, const char *hub, const char *device, json_t **json, struct hf_error *err)
+{
+	return get(r, DEVICE_GET, hub, device, json, err);
+}
+
+int
+registry_device_put(
+    struct registry *r, const char *hub, const char *device, const json_t *json, struct hf_error *err)
+{
+	r->version++;
+	return put(r, DEVICE_PUT, hub, device, json, err);
+}
+
+int
+registry_device_delete(struct registry *r, const char *hub, const char *device, struct hf_error *err)
+{
+	r->version++;
+	return drop(r, DEVICE_DELETE, hub, device, err);
+}
+
+int
+registry_filters(struct registry *r, const char *hub, const char *client, json_t **json, struct hf_error *err)
+{
+	return get(r, FILTERS_GET, hub, client, json, err);
+}
+
+int
+registry_filters_put(
+    struct registry *r, const char *hub, const char *client, const json_t *json, struct hf_error *err)
+{
+	int rc;
+
+	if (json)
+		return put(r, FILTERS_PUT, hub, client, json, err);
+	rc = drop(r, FILTERS_DELETE, hub, client, err);
+	return rc < 0 ? rc : 0;
+}
+
+/* Walks have statements of their own, so that a walk's function may walk. */
+static int
+walk(struct registry *r, const char *query, const char *key, sqlite3_stmt **s, struct hf_error *err)
+{
+	if (sqlite3_prepare_v2(r->db, query, -1, s, NULL) == SQLITE_OK && text(*s, 1, key) == SQLITE_OK)
+		return 0;
+	sqlite3_finalize(*s);
+	return broken(r, err);
+}
+
+/* The end of a walk: stopped says that the function did not want more. */
+static int
+walked(struct registry *r, sqlite3_stmt *s, int rc, int stopped, struct hf_error *err)
+{
+	int result = 0;
+
+	if (!stopped && rc != SQLITE_DONE)
+		result = broken(r, err);
+	sqlite3_finalize(s);
+	return result;
+}
+
+static int
+each(struct registry *r, const char *query, const char *key, int (*fn)(void *, const char *, const json_t *),
+    void *ctx, struct hf_error *err)
+{
+	sqlite3_stmt *s = NULL;
+	json_t *json;
+	int rc, stop = 0;
+
+	rc = walk(r, query, key, &s, err);
+	if (rc < 0)
+		return rc;
+	while (!stop && (rc = sqlite3_step(s)) == SQLITE_ROW) {
+		json = column(s, 1, err);
+		if (!json) {
+			sqlite3_finalize(s);
+			return err->code;
+		}
+		stop = fn(ctx, (const char *)sqlite3_column_text(s, 0), json);
+		json_decref(json);
+	}
+	return walked(r, s, rc, stop, err);
+}
+
+int
+registry_enrollment_each(struct registry *r, int group, int (*fn)(void *, const char *id, const json_t *),
+    void *ctx, struct hf_error *err)
+{
+	return each(r, each_enrollment, kind(group), fn, ctx, err);
+}
+
+int
+registry_device_each(struct registry *r, const char *hub, int (*fn)(void *, const char *hub, const json_t *),
+    void *ctx, struct hf_error *err)
+{
+	return each(r, each_device, hub, fn, ctx, err);
+}
+
+static int
+bind_json(sqlite3_stmt *s, int at, struct buf *t, const json_t *json)
+{
+	if (js_put(t, json) < 0)
+		return SQLITE_NOMEM;
+	return sqlite3_bind_text(s, at, (const char *)buf_data(t), (int)buf_size(t), SQLITE_STATIC);
+}
+
+int
+registry_event_put(struct registry *r, const struct registry_event *ev, struct hf_error *err)
+{
+	struct buf properties = { 0 }, system = { 0 };
+	sqlite3_stmt *s;
+	int rc = begin(r, err);
+
+	if (rc < 0)
+		return rc;
+	s = keyed(r, EVENT_PUT, ev->hub, ev->device);
+	if (!s || text(s, 3, ev->auth) != SQLITE_OK || text(s, 4, ev->generation) != SQLITE_OK ||
+	    sqlite3_bind_blob(s, 5, ev->len ? ev->body : "", (int)ev->len, SQLITE_STATIC) != SQLITE_OK ||
+	    bind_json(s, 6, &properties, ev->properties) != SQLITE_OK ||
+	    bind_json(s, 7, &system, ev->system) != SQLITE_OK ||
+	    sqlite3_bind_int64(s, 8, ev->enqueued_ms) != SQLITE_OK || done(s) < 0)
+		rc = spoiled(r, err);
+	buf_free(&properties);
+	buf_free(&system);
+	return rc;
+}
+
+/* A body that is UTF-8 is shown as it is, another one as base64. */
+static int
+set_body(json_t *o, const void *body, size_t n)
+{
+	struct buf t = { 0 };
+	json_t *plain = json_stringn(n ? body : "", n);
+	int rc;
+
+	if (plain)
+		return json_object_set_new(o, "body", plain);
+	rc = b64_put(&t, body, n);
+	if (rc == 0)
+		rc = json_object_set_new(
+		    o, "bodyBase64", json_stringn((const char *)buf_data(&t), buf_size(&t)));
+	buf_free(&t);
+	return rc;
+}
+
+static json_t *
+event_json(sqlite3_stmt *s, struct hf_error *err)
+{
+	char when[32];
+	json_t *o, *auth;
+	int64_t ms = sqlite3_column_int64(s, 8);
+
+	clock_iso(ms / 1000, when);
+	o = json_pack("{s:I, s:s, s:s, s:s, s:s}", "sequence", (json_int_t)sqlite3_column_int64(s, 0), "hub",
+	    sqlite3_column_text(s, 1), "deviceId", sqlite3_column_text(s, 2), "generationId",
+	    sqlite3_column_text(s, 4), "enqueuedTime", when);
+	auth = column(s, 3, err);
+	if (set_body(o, sqlite3_column_blob(s, 5), (size_t)sqlite3_column_bytes(s, 5)) < 0 ||
+	    json_object_set_new(o, "properties", column(s, 6, err)) < 0 ||
+	    json_object_set_new(o, "systemProperties", column(s, 7, err)) < 0 ||
+	    json_object_set_new(o, "authMethod", auth) < 0) {
+		err_set(err, HF_ERR_PROTOCOL, "an event in the registry cannot be read");
+		json_decref(o);
+		return NULL;
+	}
+	return o;
+}
+
+int
+registry_event_each(struct registry *r, int64_t after, const char *device,
+    int (*fn)(void *, int64_t sequence, const json_t *), void *ctx, struct hf_error *err)
+{
+	sqlite3_stmt *s = NULL;
+	json_t *json;
+	int rc, stop = 0;
+
+	rc = walk(r, each_event, NULL, &s, err);
+	if (rc < 0)
+		return rc;
+	if (sqlite3_bind_int64(s, 1, after) != SQLITE_OK || text(s, 2, device) != SQLITE_OK)
+		return walked(r, s, SQLITE_ERROR, 0, err);
+	while (!stop && (rc = sqlite3_step(s)) == SQLITE_ROW) {
+		json = event_json(s, err);
+		if (!json) {
+			sqlite3_finalize(s);
+			return err->code;
+		}
+		stop = fn(ctx, sqlite3_column_int64(s, 0), json);
+		json_decref(json);
+	}
+	return walked(r, s, rc, stop, err);
+}

@@ -1,0 +1,437 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <sqlite3.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <signal.h>
+#include <unistd.h>
+#include "emulator.h"
+
+struct place {
+	char dir[64], path[96];
+	struct registry *r;
+	struct hf_error err;
+};
+
+static int
+open_place(void **state)
+{
+	struct place *p = calloc(1, sizeof *p);
+
+	strcpy(p->dir, "/tmp/registry-XXXXXX");
+	assert_non_null(mkdtemp(p->dir));
+	snprintf(p->path, sizeof p->path, "%s/registry.db", p->dir);
+	assert_int_equal(registry_open(&p->r, p->path, &p->err), 0);
+	*state = p;
+	return 0;
+}
+
+static int
+close_place(void **state)
+{
+	static const char *const tail[] = { "", "-wal", "-shm" };
+	struct place *p = *state;
+	char name[128];
+	size_t i;
+
+	registry_close(p->r);
+	for (i = 0; i < 3; i++) {
+		snprintf(name, sizeof name, "%s%s", p->path, tail[i]);
+		unlink(name);
+	}
+	rmdir(p->dir);
+	free(p);
+	return 0;
+}
+
+static void
+again(struct place *p)
+{
+	registry_close(p->r);
+	p->r = NULL;
+	assert_int_equal(registry_open(&p->r, p->path, &p->err), 0);
+}
+
+static void
+put_enrollment(struct place *p, int group, const char *id, const char *note)
+{
+	json_t *o = json_pack("{s:s}", "note", note);
+
+	assert_int_equal(registry_enrollment_put(p->r, group, id, o, &p->err), 0);
+	json_decref(o);
+}
+
+static void
+assert_note(struct place *p, int group, const char *id, const char *note)
+{
+	json_t *o = NULL;
+
+	assert_int_equal(registry_enrollment(p->r, group, id, &o, &p->err), note != NULL);
+	if (note)
+		assert_string_equal(json_string_value(json_object_get(o, "note")), note);
+	else
+		assert_null(o);
+	json_decref(o);
+}
+
+static int
+count_id(void *ctx, const char *id, const json_t *o)
+{
+	strcat(ctx, id);
+	assert_true(json_is_object(o));
+	return strcmp(id, "stop") == 0;
+}
+
+static void
+enrollments(void **state)
+{
+	struct place *p = *state;
+	int64_t version = registry_version(p->r);
+	char ids[64] = "";
+
+	assert_note(p, 0, "dev", NULL);
+	put_enrollment(p, 0, "Dev", "a");
+	assert_true(registry_version(p->r) != version);
+	assert_note(p, 0, "dEV", "a");
+	assert_note(p, 1, "dev", NULL);
+	put_enrollment(p, 1, "dev", "group");
+	put_enrollment(p, 0, "DEV", "b");
+	assert_note(p, 0, "dev", "b");
+	assert_note(p, 1, "DEV", "group");
+	put_enrollment(p, 0, "stop", "");
+	put_enrollment(p, 0, "z", "");
+	assert_int_equal(registry_enrollment_each(p->r, 0, count_id, ids, &p->err), 0);
+	assert_string_equal(ids, "DEVstop");
+	assert_int_equal(registry_enrollment_delete(p->r, 0, "dev", &p->err), 1);
+	assert_int_equal(registry_enrollment_delete(p->r, 0, "dev", &p->err), 0);
+	assert_note(p, 1, "dev", "group");
+	assert_int_equal(registry_commit(p->r, &p->err), 0);
+	again(p);
+	assert_note(p, 1, "dev", "group");
+	assert_note(p, 0, "dev", NULL);
+}
+
+static void
+registrations_and_operations(void **state)
+{
+	struct place *p = *state;
+	json_t *o = json_pack("{s:i}", "n", 1), *got;
+
+	assert_int_equal(registry_registration_put(p->r, "A", o, &p->err), 0);
+	assert_int_equal(registry_registration(p->r, "a", &got, &p->err), 1);
+	assert_true(json_equal(o, got));
+	json_decref(got);
+	assert_int_equal(registry_registration_delete(p->r, "a", &p->err), 1);
+	assert_int_equal(registry_registration(p->r, "a", &got, &p->err), 0);
+	assert_int_equal(registry_operation_put(p->r, "4.x", 100, o, &p->err), 0);
+	assert_int_equal(registry_operation_put(p->r, "4.y", 101, o, &p->err), 0);
+	assert_int_equal(registry_operation(p->r, "4.X", &got, &p->err), 0);
+	assert_int_equal(registry_operation(p->r, "4.x", &got, &p->err), 1);
+	json_decref(got);
+	assert_int_equal(registry_expire(p->r, 100, &p->err), 0);
+	assert_int_equal(registry_operation(p->r, "4.x", &got, &p->err), 0);
+	assert_int_equal(registry_operation(p->r, "4.y", &got, &p->err), 1);
+	json_decref(got);
+	json_decref(o);
+	assert_int_equal(registry_commit(p->r, &p->err), 0);
+}
+
+static void
+challenges(void **state)
+{
+	struct place *p = *state;
+	struct challenge c = { { 1 }, { 2 }, 500, 0 }, got;
+
+	assert_int_equal(registry_challenge(p->r, "dev", &got, &p->err), 0);
+	assert_int_equal(registry_challenge_put(p->r, "Dev", &c, &p->err), 0);
+	assert_int_equal(registry_challenge(p->r, "dev", &got, &p->err), 1);
+	assert_memory_equal(&got, &c, sizeof c);
+	c.key[0] = 3;
+	c.spent = 1;
+	assert_int_equal(registry_challenge_put(p->r, "dev", &c, &p->err), 0);
+	assert_int_equal(registry_commit(p->r, &p->err), 0);
+	again(p);
+	assert_int_equal(registry_challenge(p->r, "dev", &got, &p->err), 1);
+	assert_memory_equal(&got, &c, sizeof c);
+	assert_int_equal(registry_expire(p->r, 500, &p->err), 0);
+	assert_int_equal(registry_challenge(p->r, "dev", &got, &p->err), 0);
+}
+
+static int
+count_hub(void *ctx, const char *hub, const json_t *o)
+{
+	strcat(ctx, hub);
+	strcat(ctx, json_string_value(json_object_get(o, "deviceId")));
+	return 0;
+}
+
+static void
+devices(void **state)
+{
+	struct place *p = *state;
+	json_t *o = json_pack("{s:s}", "deviceId", "d"), *got;
+	char all[64] = "", one[64] = "";
+	int64_t version;
+
+	assert_int_equal(registry_device_put(p->r, "hub1", "d", o, &p->err), 0);
+	assert_int_equal(registry_device_put(p->r, "hub2", "d", o, &p->err), 0);
+	assert_int_equal(registry_device(p->r, "HUB1", "d", &got, &p->err), 1);
+	json_decref(got);
+	assert_int_equal(registry_device(p->r, "hub1", "D", &got, &p->err), 0);
+	assert_int_equal(registry_device_each(p->r, NULL, count_hub, all, &p->err), 0);
+	assert_string_equal(all, "hub1dhub2d");
+	assert_int_equal(registry_device_each(p->r, "Hub2", count_hub, one, &p->err), 0);
+	assert_string_equal(one, "hub2d");
+	version = registry_version(p->r);
+	assert_int_equal(registry_device_delete(p->r, "hub1", "d", &p->err), 1);
+	assert_true(registry_version(p->r) != version);
+	json_decref(o);
+}
+
+static void
+filters(void **state)
+{
+	struct place *p = *state;
+	json_t *a = json_pack("[s,s]", "devices/d/#", "x"), *got;
+
+	assert_int_equal(registry_filters(p->r, "h", "d", &got, &p->err), 0);
+	assert_int_equal(registry_filters_put(p->r, "h", "d", a, &p->err), 0);
+	assert_int_equal(registry_filters(p->r, "H", "d", &got, &p->err), 1);
+	assert_true(json_equal(a, got));
+	json_decref(got);
+	assert_int_equal(registry_filters_put(p->r, "h", "d", NULL, &p->err), 0);
+	assert_int_equal(registry_filters_put(p->r, "h", "d", NULL, &p->err), 0);
+	assert_int_equal(registry_filters(p->r, "h", "d", &got, &p->err), 0);
+	json_decref(a);
+}
+
+static int
+put_event(struct place *p, const char *device, const void *body, size_t n)
+{
+	json_t *props = json_pack("{s:s}", "color", "blue"), *sys = json_pack("{s:s}", "message-id", "m1");
+	struct registry_event ev = { .hub = "h",
+		.device = device,
+		.auth = "{\"type\":\"sas\"}",
+		.generation = "7",
+		.body = body,
+		.len = n,
+		.properties = props,
+		.system = sys,
+		.enqueued_ms = 1700000000000 };
+	int r = registry_event_put(p->r, &ev, &p->err);
+
+	json_decref(props);
+	json_decref(sys);
+	return r;
+}
+
+struct seen {
+	int n, stop;
+	int64_t last;
+	char text[2000];
+};
+
+static int
+see(void *ctx, int64_t sequence, const json_t *o)
+{
+	struct seen *s = ctx;
+	char *line = json_dumps(o, JSON_COMPACT);
+
+	s->last = sequence;
+	assert_int_equal(json_integer_value(json_object_get(o, "sequence")), sequence);
+	snprintf(s->text, sizeof s->text, "%s", line);
+	free(line);
+	return ++s->n == s->stop;
+}
+
+static void
+events(void **state)
+{
+	struct place *p = *state;
+	struct seen s = { 0 }, t = { .stop = 1 }, u = { 0 };
+
+	assert_int_equal(put_event(p, "a", "{\"t\":1}", 7), 0);
+	assert_int_equal(put_event(p, "b", "\xff\x00", 2), 0);
+	assert_int_equal(put_event(p, "a", NULL, 0), 0);
+	assert_int_equal(registry_commit(p->r, &p->err), 0);
+	assert_int_equal(registry_event_each(p->r, 0, NULL, see, &s, &p->err), 0);
+	assert_int_equal(s.n, 3);
+	assert_string_equal(s.text,
+	    "{\"sequence\":3,\"hub\":\"h\",\"deviceId\":\"a\",\"generationId\":\"7\","
+	    "\"enqueuedTime\":\"2023-11-14T22:13:20.0000000Z\",\"body\":\"\","
+	    "\"properties\":{\"color\":\"blue\"},\"systemProperties\":{\"message-id\":\"m1\"},"
+	    "\"authMethod\":{\"type\":\"sas\"}}");
+	assert_int_equal(registry_event_each(p->r, 1, NULL, see, &t, &p->err), 0);
+	assert_int_equal(t.n, 1);
+	assert_int_equal(t.last, 2);
+	assert_non_null(strstr(t.text, "\"bodyBase64\":\"/wA=\""));
+	assert_int_equal(registry_event_each(p->r, 1, "a", see, &u, &p->err), 0);
+	assert_int_equal(u.n, 1);
+	assert_int_equal(u.last, 3);
+}
+
+static void
+files_are_private(void **state)
+{
+	struct place *p = *state;
+	char wal[128];
+	struct stat st;
+
+	put_enrollment(p, 0, "a", "b");
+	assert_int_equal(registry_commit(p->r, &p->err), 0);
+	assert_int_equal(stat(p->path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	snprintf(wal, sizeof wal, "%s-wal", p->path);
+	assert_int_equal(stat(wal, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+}
+
+static void
+an_uncommitted_turn_is_lost_and_no_other(void **state)
+{
+	struct place *p = *state;
+	struct registry *r;
+	struct hf_error err = { 0 };
+	struct place child;
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		child = *p;
+		if (registry_open(&r, p->path, &err) < 0)
+			_exit(1);
+		child.r = r;
+		put_enrollment(&child, 0, "kept", "1");
+		if (registry_commit(r, &err) < 0)
+			_exit(2);
+		put_enrollment(&child, 0, "lost", "1");
+		kill(getpid(), SIGKILL);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	assert_note(p, 0, "kept", "1");
+	assert_note(p, 0, "lost", NULL);
+}
+
+/* A disk that is full: nothing of the turn is left, the sentence says why, and the next turn works again. */
+static void
+full_disk(void **state)
+{
+	struct place *p = *state;
+	struct rlimit old, tight;
+	char *big = malloc(300000);
+	struct seen s = { 0 };
+
+	put_enrollment(p, 0, "before", "1");
+	assert_int_equal(registry_commit(p->r, &p->err), 0);
+	memset(big, 'x', 300000);
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &old);
+	tight = old;
+	tight.rlim_cur = 200000;
+	setrlimit(RLIMIT_FSIZE, &tight);
+	put_enrollment(p, 0, "same turn", "1");
+	put_event(p, "d", big, 300000);
+	err_clear(&p->err);
+	assert_int_equal(registry_commit(p->r, &p->err), HF_ERR_IO);
+	assert_non_null(strstr(p->err.text, p->path));
+	setrlimit(RLIMIT_FSIZE, &old);
+	err_clear(&p->err);
+	assert_note(p, 0, "same turn", NULL);
+	assert_note(p, 0, "before", "1");
+	put_enrollment(p, 0, "after", "1");
+	assert_int_equal(registry_commit(p->r, &p->err), 0);
+	assert_note(p, 0, "after", "1");
+	assert_int_equal(registry_event_each(p->r, 0, NULL, see, &s, &p->err), 0);
+	assert_int_equal(s.n, 0);
+	free(big);
+}
+
+static void
+a_write_that_fails_spoils_its_turn(void **state)
+{
+	struct place *p = *state;
+	json_t *o = json_pack("{}");
+	sqlite3 *other;
+
+	put_enrollment(p, 0, "a", "1");
+	assert_int_equal(registry_commit(p->r, &p->err), 0);
+	assert_int_equal(sqlite3_open(p->path, &other), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(other, "DROP TABLE registration", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(other);
+	put_enrollment(p, 0, "b", "1");
+	assert_int_equal(registry_registration_put(p->r, "x", o, &p->err), HF_ERR_IO);
+	assert_non_null(strstr(p->err.text, "no such table"));
+	err_clear(&p->err);
+	assert_int_equal(registry_enrollment_put(p->r, 0, "c", o, &p->err), HF_ERR_IO);
+	err_clear(&p->err);
+	assert_int_equal(registry_commit(p->r, &p->err), HF_ERR_IO);
+	err_clear(&p->err);
+	assert_note(p, 0, "a", "1");
+	assert_note(p, 0, "b", NULL);
+	assert_note(p, 0, "c", NULL);
+	assert_int_equal(registry_commit(p->r, &p->err), 0);
+	json_decref(o);
+}
+
+static void
+what_cannot_be_opened(void **state)
+{
+	struct place *p = *state;
+	struct hf_error err = { 0 };
+	struct registry *r;
+	sqlite3 *other;
+
+	assert_int_equal(registry_open(&r, "/nowhere/registry.db", &err), HF_ERR_IO);
+	assert_null(r);
+	assert_non_null(strstr(err.text, "/nowhere/registry.db"));
+	registry_close(p->r);
+	p->r = NULL;
+	assert_int_equal(sqlite3_open(p->path, &other), SQLITE_OK);
+	sqlite3_exec(other, "PRAGMA user_version = 99", NULL, NULL, NULL);
+	sqlite3_close(other);
+	err_clear(&err);
+	assert_int_equal(registry_open(&r, p->path, &err), HF_ERR_STATE);
+	assert_non_null(strstr(err.text, "newer"));
+	assert_int_equal(truncate(p->path, 0), 0);
+	{
+		FILE *f = fopen(p->path, "w");
+		int i;
+
+		for (i = 0; i < 2000; i++)
+			fputs("not a database ", f);
+		fclose(f);
+	}
+	err_clear(&err);
+	assert_int_equal(registry_open(&r, p->path, &err), HF_ERR_IO);
+	assert_null(r);
+	registry_close(NULL);
+}
+
+int
+main(void)
+{
+#define PLACE(f) cmocka_unit_test_setup_teardown(f, open_place, close_place)
+	const struct CMUnitTest tests[] = {
+		PLACE(enrollments),
+		PLACE(registrations_and_operations),
+		PLACE(challenges),
+		PLACE(devices),
+		PLACE(filters),
+		PLACE(events),
+		PLACE(files_are_private),
+		PLACE(an_uncommitted_turn_is_lost_and_no_other),
+		PLACE(full_disk),
+		PLACE(a_write_that_fails_spoils_its_turn),
+		PLACE(what_cannot_be_opened),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
