@@ -9,7 +9,7 @@
 static int
 has_begun(const struct http *h)
 {
-	return buf_size(&h->inbox) > 0 || h->parse->at != AT_HEAD;
+	return buf_size(&h->inbox) > 0 || (h->parse->at != AT_HEAD && h->parse->at != AT_DONE);
 }
 
 static int
