@@ -20,7 +20,8 @@ int pump_step(struct pump *, int64_t now_ms);
 void pump_wait(struct pump *, int *fd, short *events);
 void pump_close(struct pump *);
 
-/* The descriptors that one client waits for, behind one epoll descriptor. Slots are few and fixed. */
+/* The descriptors that one client waits for, behind one epoll descriptor. Slots are few and fixed. A slot is set to -1 before
+ * its descriptor is closed: the next one may get the same number. */
 enum { WATCH_STREAM, WATCH_WORK, WATCH_SLOTS };
 struct watch {
 	int epoll;

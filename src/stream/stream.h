@@ -28,14 +28,15 @@ ssize_t stream_write(struct stream *, const void *, size_t);
 void stream_wait(struct stream *, int want, int *fd, short *events);
 void stream_close(struct stream *); /* NULL is fine */
 
-/* tcp.c: a connection made by name. getaddrinfo runs on the worker; addresses are tried in their order. `*.localhost` is
- * loopback without asking (RFC 6761). TCP_NODELAY always. The error sentence names host, port and address. */
+/* tcp.c: a connection made by name. getaddrinfo runs on the worker (NULL: here); addresses are tried in their order.
+ * `*.localhost` is loopback without asking (RFC 6761). TCP_NODELAY always. The error sentence names host, port and address. */
 int tcp_connect(struct stream **, struct work *, const char *host, uint16_t port, struct hf_error *);
 int tcp_from_fd(struct stream **, int fd, const char *peer, struct hf_error *); /* takes the descriptor */
 
-/* pair.c: two ends in memory, for tests. Each write hands over at most `chunk` bytes (0: any); a ring holds `cap`. */
+/* pair.c: two ends in memory, for tests. Each read and write moves at most `chunk` bytes (0: any); a ring holds `cap`. */
 int pair_new(struct stream **a, struct stream **b, size_t cap, size_t chunk);
-void pair_cut(struct stream *, int64_t after_bytes); /* both ends fail once so many more bytes were written here */
+void pair_cut(struct stream *, int64_t after_bytes); /* both ends fail once so many more bytes were written here;
+							 * those that got through can still be read */
 
 /*
  * tls.c: TLS on memory BIOs over any stream.

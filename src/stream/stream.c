@@ -1,0 +1,26 @@
+#include "stream/stream.h"
+
+ssize_t
+stream_read(struct stream *s, void *p, size_t n)
+{
+	return s->ops->read(s, p, n);
+}
+
+ssize_t
+stream_write(struct stream *s, const void *p, size_t n)
+{
+	return s->ops->write(s, p, n);
+}
+
+void
+stream_wait(struct stream *s, int want, int *fd, short *events)
+{
+	s->ops->wait(s, want, fd, events);
+}
+
+void
+stream_close(struct stream *s)
+{
+	if (s != NULL)
+		s->ops->close(s);
+}

@@ -1,0 +1,172 @@
+#include "stream/tls_local.h"
+
+#include <arpa/inet.h>
+#include <openssl/bio.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+
+static int
+bio_read(BIO *b, char *p, int n)
+{
+	struct tls_core *c = BIO_get_data(b);
+	ssize_t r;
+
+	BIO_clear_retry_flags(b);
+	if (buf_size(&c->in) > 0) {
+		r = buf_size(&c->in) < (size_t)n ? (int)buf_size(&c->in) : n;
+		memcpy(p, buf_data(&c->in), (size_t)r);
+		buf_eat(&c->in, (size_t)r);
+		return (int)r;
+	}
+	r = c->under == NULL ? STREAM_WANT_READ : stream_read(c->under, p, (size_t)n);
+	if (r > 0)
+		return (int)r;
+	c->eof = r == 0;
+	c->want_in = (int)r;
+	if (r != 0 && r != STREAM_ERR)
+		BIO_set_retry_read(b);
+	return r == 0 ? 0 : -1;
+}
+
+static int
+bio_write(BIO *b, const char *p, int n)
+{
+	struct tls_core *c = BIO_get_data(b);
+	ssize_t r = 0;
+
+	BIO_clear_retry_flags(b);
+	if (c->under != NULL && !c->lost && buf_size(&c->out) == 0)
+		r = stream_write(c->under, p, (size_t)n);
+	if (r < 0) {
+		c->want_out = (int)r;
+		c->lost = r == STREAM_ERR;
+		r = 0;
+	}
+	if (!c->lost && buf_put(&c->out, p + r, (size_t)(n - r)) < 0) {
+		err_memory(&c->err);
+		return -1;
+	}
+	return n;
+}
+
+static long
+bio_ctrl(BIO *b, int cmd, long num, void *ptr)
+{
+	const struct tls_core *c = BIO_get_data(b);
+
+	(void)num;
+	(void)ptr;
+	if (cmd == BIO_CTRL_EOF)
+		return c->eof;
+	return cmd == BIO_CTRL_FLUSH;
+}
+
+static BIO_METHOD *method;
+static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
+
+static void
+make_method(void)
+{
+	method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "holdfast");
+	if (method == NULL)
+		return;
+	BIO_meth_set_read(method, bio_read);
+	BIO_meth_set_write(method, bio_write);
+	BIO_meth_set_ctrl(method, bio_ctrl);
+}
+
+static BIO *
+bio_new(struct tls_core *c)
+{
+	BIO *b = CRYPTO_THREAD_run_once(&once, make_method) == 1 && method != NULL ? BIO_new(method) : NULL;
+
+	if (b == NULL)
+		return NULL;
+	BIO_set_data(b, c);
+	BIO_set_init(b, 1);
+	return b;
+}
+
+/* One handshake call, as far as the bytes in `in` reach. */
+static void
+handshake(struct job *job)
+{
+	struct tls_core *c = (struct tls_core *)job;
+	int r;
+
+	ERR_clear_error();
+	r = SSL_do_handshake(c->ssl);
+	if (r == 1)
+		c->state = TLS_READY;
+	else if (SSL_get_error(c->ssl, r) != SSL_ERROR_WANT_READ)
+		c->state = TLS_FAILED;
+	if (c->state == TLS_FAILED)
+		tls_why(c->ssl, c->peer, &c->err);
+	ERR_clear_error();
+}
+
+void
+tls_core_free(struct tls_core *c)
+{
+	SSL_free(c->ssl);
+	buf_free(&c->in);
+	buf_free(&c->out);
+	free(c);
+}
+
+static void
+job_free(struct job *job)
+{
+	tls_core_free((struct tls_core *)job);
+}
+
+/* The name that the certificate must have; only names, not addresses, are sent in the hello. */
+static int
+expect(SSL *ssl, const char *host)
+{
+	uint8_t ip[16];
+
+	if (inet_pton(AF_INET, host, ip) == 1 || inet_pton(AF_INET6, host, ip) == 1)
+		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1;
+	SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	return SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1;
+}
+
+int
+tls_core_new(struct tls_core **out, const struct tls_conf *conf, const char *host, struct hf_error *err)
+{
+	struct tls_core *c = calloc(1, sizeof *c);
+	BIO *bio;
+
+	if (c == NULL)
+		return err_memory(err);
+	c->job.run = handshake;
+	c->job.free = job_free;
+	ERR_clear_error();
+	c->ssl = SSL_new(conf->ctx);
+	bio = c->ssl == NULL ? NULL : bio_new(c);
+	if (bio == NULL) {
+		err_ssl(err, HF_ERR_MEMORY, "cannot begin TLS");
+		goto fail;
+	}
+	SSL_set_bio(c->ssl, bio, bio);
+	if (conf->server)
+		SSL_set_accept_state(c->ssl);
+	else
+		SSL_set_connect_state(c->ssl);
+	str_fmt(c->peer, sizeof c->peer, "%s", conf->server ? "the client" : host);
+	if (!conf->server && !expect(c->ssl, host)) {
+		err_ssl(err, HF_ERR_ARGS, "'%s' cannot be a host's name", host);
+		goto fail;
+	}
+	*out = c;
+	return 0;
+fail:
+	tls_core_free(c);
+	return err->code;
+}
