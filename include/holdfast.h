@@ -7,7 +7,7 @@
  *	struct hf *h = hf_new();
  *	hf_set(h, "id-scope", "0ne00000000");
  *	hf_set(h, "tpm", "device:/dev/tpmrm0");
- *	if (hf_register(h) < 0 || hf_wait(h, HF_REGISTERED, 60000) < 0)
+ *	if (hf_register(h) < 0 || hf_wait(h, HF_REGISTERED, 60000, NULL) < 0)
  *		errx(1, "%s", hf_error(h)->text);
  *
  * Two things: what you want (settings, by name), and a conversation that moves when you step it. Nothing here
@@ -163,8 +163,8 @@ int hf_step(struct hf *);
 int hf_next(struct hf *, struct hf_event *); /* 1: an event; 0: none */
 
 /* The loop for those who have none: steps until an event of this type (taking those before it), an HF_FAILED, or
- * the time is over. 0, or the error; HF_ERR_TIMEOUT after `milliseconds` (-1: never). */
-int hf_wait(struct hf *, enum hf_event_type, int milliseconds);
+ * the time is over. 0 with the event in *ev (NULL: not wanted), or the error; HF_ERR_TIMEOUT after `milliseconds` (-1: never). */
+int hf_wait(struct hf *, enum hf_event_type, int milliseconds, struct hf_event *ev);
 
 /*
  * Enrollments: the owner's side, by the DPS service REST API. The connection string is a secret of the owner's

@@ -553,23 +553,35 @@ nap(struct hf *h, int64_t limit)
 	(void)poll(&p, 1, ms);
 }
 
+static int
+time_is_over(struct hf *h, int milliseconds)
+{
+	const struct hf_error *last = &h->device.last;
+
+	return err_set(&h->err, HF_ERR_TIMEOUT, "not done after %d ms%s%s", milliseconds,
+	    last->code != 0 ? "; the last try: " : "", last->text);
+}
+
 int
-hf_wait(struct hf *h, enum hf_event_type type, int milliseconds)
+hf_wait(struct hf *h, enum hf_event_type type, int milliseconds, struct hf_event *ev)
 {
 	int64_t limit = milliseconds < 0 ? NEVER : clock_now().ms + milliseconds;
-	struct hf_event ev;
+	struct hf_event e;
 
 	for (;;) {
 		if (hf_step(h) < 0)
 			return h->err.code;
-		while (hf_next(h, &ev)) {
-			if (ev.type == type)
-				return 0;
-			if (ev.type == HF_FAILED)
+		while (hf_next(h, &e)) {
+			if (e.type == HF_FAILED && type != HF_FAILED)
 				return h->err.code;
+			if (e.type != type)
+				continue;
+			if (ev != NULL)
+				*ev = e;
+			return 0;
 		}
 		if (clock_now().ms >= limit)
-			return err_set(&h->err, HF_ERR_TIMEOUT, "not done after %d ms", milliseconds);
+			return time_is_over(h, milliseconds);
 		nap(h, limit);
 	}
 }

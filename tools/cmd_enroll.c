@@ -1,0 +1,83 @@
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include "tool.h"
+
+static const char *const kinds[] = { "tpm", "x509", "symmetric", "group-x509", "group-symmetric" };
+
+static int
+kind_of(const char *name)
+{
+	for (int i = 0; i < 5; i++)
+		if (strcmp(kinds[i], name) == 0)
+			return i;
+	return -1;
+}
+
+static void
+forget(char *secret)
+{
+	if (secret != NULL)
+		explicit_bzero(secret, strlen(secret));
+	free(secret);
+}
+
+/* The service's connection string: a file's, or the environment's own text. */
+static char *
+service(const struct tool *t, int *status)
+{
+	const char *text = getenv("HOLDFAST_SERVICE"), *file = tool_given(t, "service");
+	char *copy;
+
+	if (file != NULL)
+		return tool_read(t, file, "service connection string", status);
+	if (text == NULL) {
+		*status = tool_fail(t, HF_ERR_ARGS,
+		    "no service connection string; give a file with it by --service, or set HOLDFAST_SERVICE");
+		return NULL;
+	}
+	copy = strdup(text);
+	*status = copy == NULL ? tool_fail(t, HF_ERR_MEMORY, "out of memory") : 0;
+	return copy;
+}
+
+static char *
+material(const struct tool *t, const char *option, const char *what, int *status)
+{
+	const char *path = tool_option(t, option);
+
+	return path == NULL || *status != 0 ? NULL : tool_read(t, path, what, status);
+}
+
+int
+cmd_enroll(struct tool *t)
+{
+	int kind = t->argc == 1 ? kind_of(t->argv[0]) : -1, status = 0;
+	struct hf_enrollment n = { .id = tool_option(t, "registration-id") };
+	char *cert = NULL, *key = NULL, *secret = NULL, *answer = NULL;
+
+	if (kind < 0)
+		return tool_fail(t, HF_ERR_ARGS,
+		    "say what to enroll: tpm, x509, symmetric, group-x509 or group-symmetric");
+	n.kind = (enum hf_enrollment_kind)kind;
+	if (n.id == NULL)
+		return tool_fail(t, HF_ERR_ARGS, "no name; give it by --registration-id");
+	n.device_id = tool_option(t, "device-id");
+	n.endorsement_key = tool_option(t, "endorsement-key");
+	cert = material(t, "cert", "certificate", &status);
+	key = material(t, "symmetric-key", "symmetric key", &status);
+	n.certificate = cert;
+	n.symmetric_key = key;
+	if (status == 0)
+		secret = service(t, &status);
+	if (status == 0 && (tool_settings(t, 0) < 0 || hf_enroll(t->hf, secret, &n, &answer) < 0))
+		status = tool_hf_fail(t);
+	if (status == 0)
+		status = tool_print(t, t->json ? json_loads(answer, 0, NULL)
+					       : json_pack("{s:s s:s}", "enrolled", n.id, "as", kinds[kind]));
+	forget(key);
+	forget(secret);
+	free(cert);
+	free(answer);
+	return status;
+}

@@ -1,0 +1,36 @@
+/* What the commands share: options (command line, then environment), output, the device they work with. */
+#ifndef TOOL_H
+#define TOOL_H
+#include <jansson.h>
+#include "holdfast.h"
+
+#define TOOL_PROPERTIES 64
+struct tool {
+	const char *command;
+	struct hf *hf;
+	int argc; /* operands */
+	char **argv;
+	int json, quiet;
+	const char *property[TOOL_PROPERTIES]; /* --property, in order */
+	size_t properties;
+};
+/* An option's value: from the command line, else from HOLDFAST_NAME; NULL when neither gives one. */
+const char *tool_option(const struct tool *, const char *name);
+const char *tool_given(const struct tool *, const char *name); /* from the command line alone */
+/* Hands the options that the library knows to it: those of the conversation, and of the identity. 0 or the error. */
+int tool_settings(struct tool *, int with_identity);
+/* Complains on standard error; answers the exit status for this code. */
+int tool_fail(const struct tool *, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int tool_hf_fail(const struct tool *); /* says hf_error(), in JSON too when that is asked for */
+/* Prints one result: as a JSON object, or as aligned lines of its string members. Takes the object. */
+int tool_print(const struct tool *, json_t *);
+/* The whole of a small text file ("-": standard input), without the white space at its end. free() it. */
+char *tool_read(const struct tool *, const char *path, const char *what, int *status);
+/* A number, or an error said. */
+int tool_number(const struct tool *, const char *name, const char *value, long max, long *out);
+
+int cmd_identity(struct tool *);
+int cmd_register(struct tool *);
+int cmd_send(struct tool *);
+int cmd_enroll(struct tool *);
+#endif
