@@ -503,6 +503,29 @@ longest_texts(void **state)
 	buf_free(&b);
 }
 
+/* A buffer that cannot grow any further stays as it was. */
+static void
+no_memory(void **state)
+{
+	struct mqtt_event rows[] = {
+		{ .type = MQTT_CONNECT },
+		{ .type = MQTT_CONNACK },
+		{ .type = MQTT_PUBLISH, .publish = { .topic = T("t") } },
+		{ .type = MQTT_SUBSCRIBE, .subscribe = { .id = 1, .count = 1, .filter = { T("#") } } },
+		{ .type = MQTT_SUBACK, .suback = { .id = 1, .count = 1 } },
+		{ .type = MQTT_PUBACK, .id = 1 },
+		{ .type = MQTT_PINGREQ },
+	};
+	uint8_t byte = 0;
+	struct buf full = { &byte, 0, SIZE_MAX / 2, SIZE_MAX / 2 };
+
+	(void)state;
+	for (size_t i = 0; i < LEN(rows); i++) {
+		assert_int_equal(mqtt_put(&full, &rows[i]), HF_ERR_MEMORY);
+		assert_true(full.p == &byte && full.len == SIZE_MAX / 2);
+	}
+}
+
 static void
 names(void **state)
 {
@@ -583,6 +606,7 @@ main(void)
 		cmocka_unit_test(utf8),
 		cmocka_unit_test(puts_nothing_wrong),
 		cmocka_unit_test(longest_texts),
+		cmocka_unit_test(no_memory),
 		cmocka_unit_test(names),
 		cmocka_unit_test(match),
 	};

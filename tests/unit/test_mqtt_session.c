@@ -728,6 +728,37 @@ lent_bytes_stay(void **state)
 	mqtt_fini(&m);
 }
 
+static void
+no_memory(void **state)
+{
+	uint8_t byte = 0;
+	const struct buf full = { &byte, 0, SIZE_MAX / 2, SIZE_MAX / 2 };
+	struct mqtt m;
+
+	(void)state;
+	server_of_60(&m);
+	SAY(&m, "\xc0\0");
+	m.engine.out = full;
+	ends(&m, HF_ERR_MEMORY, "memory");
+	m.engine.out = (struct buf){ 0 };
+	mqtt_fini(&m);
+
+	client_of(&m, 60);
+	buf_free(&m.engine.out);
+	m.engine.out = full;
+	tick(&m, 61000);
+	ends(&m, HF_ERR_MEMORY, "memory");
+	m.engine.out = (struct buf){ 0 };
+	mqtt_fini(&m);
+
+	mqtt_init(&m, 0, SIZE_MAX / 2 + SIZE_MAX / 4);
+	m.inbox = full;
+	assert_int_equal(in(&m, "x", 1), HF_ERR_MEMORY);
+	ends(&m, HF_ERR_MEMORY, "memory");
+	m.inbox = (struct buf){ 0 };
+	mqtt_fini(&m);
+}
+
 int
 main(void)
 {
@@ -759,6 +790,7 @@ main(void)
 		cmocka_unit_test(high_water),
 		cmocka_unit_test(inbox_takes_less),
 		cmocka_unit_test(lent_bytes_stay),
+		cmocka_unit_test(no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
