@@ -126,7 +126,7 @@ blob_lengths(void **state)
 			}
 		}
 		assert_int_equal(hear_blob(copy, n), 0);
-		copy[717] ^= 1; /* RSA instead of a keyed hash */
+		copy[717] ^= 1; /* no keyed hash */
 		assert_int_equal(hear_blob(copy, n), HF_ERR_PROTOCOL);
 	}
 }
