@@ -20,7 +20,7 @@ struct http_message {
 	struct http_header header[HTTP_HEADERS];
 	const void *body;
 	size_t len;
-	int keep; /* received: the connection may carry another one after this. To end it, put a header Connection: close */
+	int keep; /* received: the connection may carry more. To end it, put a header Connection: close */
 };
 /* A header's value by name, letter case aside; NULL when absent. */
 const char *http_header(const struct http_message *, const char *name);
@@ -49,12 +49,13 @@ struct http {
 };
 int http_init(struct http *, int server, size_t max_body); /* 0 or HF_ERR_MEMORY */
 void http_fini(struct http *);
-/* 1: an event; 0: none yet; HF_ERR_PROTOCOL or (a server's) HF_ERR_TIMEOUT: over, sentence in engine.err; a server has put
- * 400, 408, 413, 431 or 505 into out, to be written before it closes. CLOSED comes once, when the peer has ended. */
+/* 1: an event; 0: none yet; HF_ERR_PROTOCOL or (a server's) HF_ERR_TIMEOUT: over, sentence in engine.err; a server
+ * has put 400, 408, 413, 431 or 505 into out, to be written before it closes. CLOSED comes once, when the peer has
+ * ended. A server gets the next request only after it has answered the former. */
 int http_next(struct http *, struct http_event *);
 /* Says a request (client) or the response to the oldest unanswered request (server). 0, HF_ERR_ARGS, HF_ERR_MEMORY,
  * HF_ERR_STATE (the high-water mark or HTTP_PIPE is reached: wait; or the connection is over; or nothing is to be
- * answered). A client's request needs a Host. A server's answer gets Connection: close where the request asked for it. */
+ * answered). A client's request needs a Host. A server's answer gets Connection: close where the request asked. */
 int http_say(struct http *, const struct http_message *);
 /* Moves the bytes that came behind the last message to the end of buf. 0 or HF_ERR_MEMORY. */
 int http_rest(struct http *, struct buf *);

@@ -18,7 +18,7 @@ is_over(const struct http *h)
 	return h->failed || h->closing || h->closed || h->upgraded;
 }
 
-/* A server's patience: for a request once it has begun, for the next one to begin. Answering is its owner's affair. */
+/* A server's patience: for a request that has begun, for the next to begin. Answering is its owner's affair. */
 static void
 arm(struct http *h)
 {
