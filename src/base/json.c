@@ -75,7 +75,7 @@ put_quoted(struct buf *b, const char *s, size_t n)
 	for (; n > 0; n--, s++) {
 		for (e = shorts; *e != '\0' && *e != *s; e += 2)
 			;
-		if (*s != '\0' && *e != '\0') {
+		if (*e != '\0') {
 			*d++ = '\\';
 			*d++ = (uint8_t)e[1];
 		} else if ((uint8_t)*s < ' ') {

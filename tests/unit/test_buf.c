@@ -75,17 +75,20 @@ static void
 reuses_what_is_eaten(void **state)
 {
 	struct buf b = { 0 };
+	const uint8_t *p;
 	size_t cap, i;
 
 	(void)state;
 	assert_int_equal(buf_puts(&b, "0123456789"), 0);
 	cap = b.cap;
+	p = b.p;
 	for (i = 0; i < 100 * cap; i++) {
 		assert_int_equal(buf_putc(&b, (uint8_t)('0' + i % 10)), 0);
 		assert_int_equal(buf_data(&b)[0], '0' + i % 10);
 		buf_eat(&b, 1);
 	}
 	assert_int_equal(b.cap, cap);
+	assert_ptr_equal(b.p, p);
 	assert_holds(&b, "0123456789");
 	buf_free(&b);
 }

@@ -42,7 +42,8 @@ writes_reals_short_and_true(void **state)
 	(void)state;
 	assert_again("[0.1,21.7,1.0,-0.0,100.0]", "[0.1,21.7,1.0,-0.0,100.0]");
 	assert_again("[0.30000000000000004,3.141592653589793]", "[0.30000000000000004,3.141592653589793]");
-	assert_again("[1.7976931348623157e308,1e22]", "[1.7976931348623157e308,1e22]");
+	assert_again("[1.7976931348623157e308,1e22,4.94065645841247e-324]",
+	    "[1.7976931348623157e308,1e22,4.94065645841247e-324]");
 }
 
 static void
@@ -115,7 +116,7 @@ refuses_what_is_not_json(void **state)
 static void
 does_not_quote_a_secret(void **state)
 {
-	static const char text[] = "{\"primaryKey\": c2VjcmV0}";
+	static const char text[] = "{\"primaryKey\" \"c2VjcmV0\"}";
 	struct hf_error e = { 0 };
 
 	(void)state;

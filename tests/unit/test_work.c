@@ -6,6 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -87,6 +88,19 @@ wait_done(struct work *w, struct job *job)
 		assert_int_equal(poll(&p, 1, 10000), 1);
 		work_clear(w);
 	}
+}
+
+static int
+threads(void)
+{
+	DIR *d = opendir("/proc/self/task");
+	int n = 0;
+
+	assert_non_null(d);
+	while (readdir(d) != NULL)
+		n++;
+	closedir(d);
+	return n;
 }
 
 static int
@@ -273,7 +287,7 @@ leaves_in_the_middle_of_anything(void **state)
 	struct hf_error e = { 0 };
 	struct work *w = *state;
 	struct job *job;
-	int i;
+	int i, turns;
 
 	for (i = 0; i < 200; i++) {
 		ran = 0;
@@ -289,6 +303,9 @@ leaves_in_the_middle_of_anything(void **state)
 		assert_int_equal(work_new(&w, &e), 0);
 	}
 	work_free(w);
+	for (turns = 0; threads() > 100 && turns < 1000; turns++)
+		poll(NULL, 0, 10);
+	assert_in_range(threads(), 1, 100); /* two hundred were started */
 }
 
 int
