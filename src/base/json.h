@@ -4,7 +4,8 @@
 #include <jansson.h>
 #include "base/buf.h"
 #include "base/err.h"
-/* Parses a whole text (strict, any type at the top, duplicate keys refused); `what` names it in the error. NULL: error set, HF_ERR_PROTOCOL. */
+/* Parses a whole text (strict, any type at the top, duplicate keys refused); `what` names it in the
+ * error. NULL: error set, HF_ERR_PROTOCOL. */
 json_t *js_parse(const void *, size_t, const char *what, struct hf_error *);
 /* The string, integer or boolean value of a key; the default when it is absent or of another type. Strings are lent. */
 const char *js_str(const json_t *, const char *key, const char *or_else);
