@@ -25,6 +25,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 #define HF_VERSION "0.1.0"
 
@@ -186,6 +187,7 @@ int hf_enroll(struct hf *, const char *service, const struct hf_enrollment *, ch
 /* What is going on, a line at a time, for people; no secrets are in it. Called on the stepping thread. fn NULL: silent. */
 void hf_log(struct hf *, void (*fn)(void *ctx, const char *line), void *ctx);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

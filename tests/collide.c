@@ -1,0 +1,65 @@
+/* A stranger's program: it has names that Holdfast and jansson have inside, and uses Holdfast. */
+#include <stdio.h>
+#include <string.h>
+#include "holdfast.h"
+
+int json_object(void);
+int json_array(void);
+int hsm_open(void);
+int mqtt_publish(void);
+int log_info(void);
+
+int
+json_object(void)
+{
+	return 1;
+}
+
+int
+json_array(void)
+{
+	return 2;
+}
+
+int
+hsm_open(void)
+{
+	return 3;
+}
+
+int
+mqtt_publish(void)
+{
+	return 4;
+}
+
+int
+log_info(void)
+{
+	return 5;
+}
+
+int
+main(void)
+{
+	struct hf *h = hf_new();
+	struct hf_who who;
+	FILE *f = fopen("/tmp/holdfast-collide.key", "we");
+	int rc;
+
+	if (h == NULL || f == NULL)
+		return 1;
+	fputs("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n", f);
+	fclose(f);
+	rc = hf_set(h, "symmetric-key", "/tmp/holdfast-collide.key");
+	rc |= hf_set(h, "registration-id", "collide-1");
+	rc |= hf_set(h, "payload", "{\"a\":[1,2]}");
+	rc |= hf_identify(h, &who);
+	remove("/tmp/holdfast-collide.key");
+	if (rc != 0 || strcmp(who.registration_id, "collide-1") != 0) {
+		fprintf(stderr, "%s\n", hf_error(h)->text);
+		return 1;
+	}
+	hf_free(h);
+	return json_object() + json_array() + hsm_open() + mqtt_publish() + log_info() == 15 ? 0 : 1;
+}
