@@ -142,6 +142,17 @@ read_name(struct file *f, const char *path, struct hf_error *err)
 	    err, HF_ERR_KEY, "certificate file %s: the subject's CN cannot be a registration id", path);
 }
 
+static int
+set_fingerprint(struct file *f, struct hf_error *err)
+{
+	uint8_t *der = NULL;
+	int n = i2d_PUBKEY(f->key, &der), ok;
+
+	ok = n > 0 && EVP_Digest(der, (size_t)n, f->hsm.fingerprint, NULL, EVP_sha256(), NULL);
+	OPENSSL_free(der);
+	return ok ? 0 : err_ssl(err, HF_ERR_KEY, "cannot hash the public key");
+}
+
 /* How long the scheme of a URI is ("pkcs11:..." has 6), 0 for a path. */
 static int
 scheme_len(const char *uri)
@@ -184,6 +195,9 @@ hsm_file_open(struct hsm **out, const char *cert_file, const char *key_uri, stru
 		    "the key %s does not belong to the certificate %s (its first one)", key_uri, cert_file);
 		goto fail;
 	}
+	rc = set_fingerprint(f, err);
+	if (rc < 0)
+		goto fail;
 	*out = &f->hsm;
 	return 0;
 fail:

@@ -42,6 +42,7 @@ struct hsm {
 	enum hsm_kind kind;
 	int blocks;		    /* calls may take long */
 	atomic_int holders;	    /* hsm_open() gives the first */
+	uint8_t fingerprint[32];    /* see hsm_fingerprint(); all zero until it is known */
 	char registration_id[129];  /* what the identity itself says: certificate's CN, EK's hash (after identity()); or "" */
 };
 
@@ -55,8 +56,8 @@ struct hsm_settings {
 int hsm_open(struct hsm **, const struct hsm_settings *, struct hf_error *);
 struct hsm *hsm_hold(struct hsm *); /* one more holder: a job on the worker keeps what it works with */
 void hsm_close(struct hsm *);	    /* the last holder closes it; NULL is fine */
-/* SHA-256 that stands for the key itself (EK's name, public key's hash, a MAC of a fixed text), as 64 hex digits: what a state
- * file is bound to. */
+/* SHA-256 that stands for the key itself (EK's name, public key's hash, a MAC of a fixed text), as 64 hex digits: what a
+ * state file is bound to. Of a TPM it is known after identity(); HF_ERR_STATE before. */
 int hsm_fingerprint(struct hsm *, char hex[65], struct hf_error *);
 
 /* The backends. */

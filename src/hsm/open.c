@@ -1,7 +1,9 @@
+#include <string.h>
+#include "base/str.h"
 #include "hsm/hsm.h"
 
-int
-hsm_open(struct hsm **out, const struct hsm_settings *s, struct hf_error *err)
+static int
+pick(struct hsm **out, const struct hsm_settings *s, struct hf_error *err)
 {
 	const char *tpm = s->tpm ? " --tpm" : "";
 	const char *x509 = s->cert || s->key ? " --cert/--key" : "";
@@ -9,7 +11,6 @@ hsm_open(struct hsm **out, const struct hsm_settings *s, struct hf_error *err)
 	const char *group = s->group_key ? " --group-key" : "";
 	int given = !!*tpm + !!*x509 + !!*device + !!*group;
 
-	*out = NULL;
 	if (given == 0)
 		return err_set(err, HF_ERR_ARGS,
 		    "no identity is given: give --tpm, or --cert and --key, or --symmetric-key, or --group-key");
@@ -24,9 +25,39 @@ hsm_open(struct hsm **out, const struct hsm_settings *s, struct hf_error *err)
 	return hsm_symkey_open(out, s->symmetric_key, s->group_key, s->registration_id, err);
 }
 
+int
+hsm_open(struct hsm **out, const struct hsm_settings *s, struct hf_error *err)
+{
+	int rc;
+
+	*out = NULL;
+	rc = pick(out, s, err);
+	if (rc == 0)
+		hsm_hold(*out);
+	return rc;
+}
+
+struct hsm *
+hsm_hold(struct hsm *h)
+{
+	atomic_fetch_add(&h->holders, 1);
+	return h;
+}
+
 void
 hsm_close(struct hsm *h)
 {
-	if (h)
+	if (h && atomic_fetch_sub(&h->holders, 1) <= 1)
 		h->ops->close(h);
+}
+
+int
+hsm_fingerprint(struct hsm *h, char hex[65], struct hf_error *err)
+{
+	static const uint8_t unknown[sizeof h->fingerprint];
+
+	if (memcmp(h->fingerprint, unknown, sizeof unknown) == 0)
+		return err_set(err, HF_ERR_STATE, "the TPM has not been asked yet who it is");
+	str_hex(hex, h->fingerprint, sizeof h->fingerprint);
+	return 0;
 }

@@ -89,6 +89,7 @@ int
 hsm_symkey_open(struct hsm **out, const char *file, const char *group_file, const char *registration_id,
     struct hf_error *err)
 {
+	static const char mark[] = "holdfast: which key is this?";
 	const char *what = group_file ? "group key" : "symmetric key";
 	struct symkey *k;
 	int rc;
@@ -109,6 +110,8 @@ hsm_symkey_open(struct hsm **out, const char *file, const char *group_file, cons
 	rc = read_key(k, group_file ? group_file : file, what, err);
 	if (rc == 0 && group_file)
 		rc = derive(k, registration_id, err);
+	if (rc == 0)
+		rc = hmac(&k->hsm, mark, sizeof mark - 1, k->hsm.fingerprint, err);
 	if (rc < 0) {
 		close_key(&k->hsm);
 		return rc;

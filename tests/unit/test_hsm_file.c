@@ -103,6 +103,9 @@ accepted(const char *cert, const char *uri, int certificates, const char *id)
 	STACK_OF(X509) *got = NULL;
 	EVP_PKEY *key = NULL;
 	struct hsm *h = NULL;
+	unsigned char *der = NULL;
+	uint8_t hash[32];
+	int n;
 
 	err_clear(&err);
 	if (hsm_file_open(&h, cert, uri, &err) < 0)
@@ -115,6 +118,10 @@ accepted(const char *cert, const char *uri, int certificates, const char *id)
 	assert_int_equal(h->ops->key(h, &key, &err), 0);
 	assert_int_equal(EVP_PKEY_eq(key, pkey), 1);
 	assert_int_equal(X509_check_private_key(sk_X509_value(got, 0), key), 1);
+	n = i2d_PUBKEY(pkey, &der);
+	EVP_Digest(der, (size_t)n, hash, NULL, EVP_sha256(), NULL);
+	assert_memory_equal(h->fingerprint, hash, 32);
+	OPENSSL_free(der);
 	hsm_close(h);
 }
 

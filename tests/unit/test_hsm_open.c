@@ -3,7 +3,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include "base/str.h"
 #include "hsm/hsm.h"
 
 static void
@@ -60,15 +63,46 @@ opens_a_tpm_lazily(void **state)
 	struct hf_error err = { 0 };
 	struct buf ek = { 0 }, srk = { 0 };
 	struct hsm *h = NULL;
+	char hex[65];
 
 	(void)state;
 	assert_int_equal(hsm_open(&h, &s, &err), 0);
 	assert_int_equal(h->kind, HSM_TPM);
 	assert_int_equal(h->blocks, 1);
+	assert_int_equal(hsm_fingerprint(h, hex, &err), HF_ERR_STATE);
+	err_clear(&err);
 	assert_int_equal(h->ops->identity(h, 0, &ek, &srk, &err), HF_ERR_KEY);
 	assert_non_null(strstr(err.text, "swtpm:path=/nonexistent/tpm"));
 	hsm_close(h);
 	hsm_close(NULL);
+}
+
+static void
+lives_as_long_as_it_is_held(void **state)
+{
+	char path[] = "/tmp/holdfast-open-XXXXXX", one[65], two[65];
+	const struct hsm_settings device = { .symmetric_key = path, .registration_id = "dev-1" };
+	const struct hsm_settings group = { .group_key = path, .registration_id = "dev-1" };
+	struct hf_error err = { 0 };
+	struct hsm *h = NULL;
+	uint8_t mac[32];
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_int_equal(write(fd, "CwsLCwsLCwsLCwsLCwsLCwsLCws=", 28), 28);
+	close(fd);
+	assert_int_equal(hsm_open(&h, &device, &err), 0);
+	assert_int_equal(hsm_fingerprint(h, one, &err), 0);
+	assert_ptr_equal(hsm_hold(h), h);
+	hsm_close(h);
+	assert_int_equal(h->ops->hmac(h, "x", 1, mac, &err), 0);
+	hsm_close(h);
+	assert_int_equal(hsm_open(&h, &group, &err), 0);
+	assert_int_equal(hsm_fingerprint(h, two, &err), 0);
+	assert_string_not_equal(one, two);
+	assert_int_equal(strlen(two), 64);
+	hsm_close(h);
+	unlink(path);
 }
 
 int
@@ -78,6 +112,7 @@ main(void)
 		cmocka_unit_test(wants_exactly_one),
 		cmocka_unit_test(picks_the_backend),
 		cmocka_unit_test(opens_a_tpm_lazily),
+		cmocka_unit_test(lives_as_long_as_it_is_held),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
