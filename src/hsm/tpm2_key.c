@@ -1,0 +1,262 @@
+#include <stdlib.h>
+#include <string.h>
+#include <openssl/crypto.h>
+#include <tss2/tss2_mu.h>
+#include "hsm/tpm2.h"
+
+/* Any TPM takes this much at once; only for more is it worth asking how much. */
+enum { INPUT_SURE = 256, INNER_KEY = 16 };
+struct parcel {
+	TPM2B_ID_OBJECT credential;    /* the inner key, for the TPM with this EK and this SRK */
+	TPM2B_ENCRYPTED_SECRET secret; /* under the EK: the seed that protects it */
+	TPM2B_PRIVATE duplicate;       /* the key, under the inner key and the seed */
+	TPM2B_ENCRYPTED_SECRET seed;   /* under the SRK */
+	TPM2B_PUBLIC area;
+};
+
+/* Cuts the next TPM2B off, its size included. */
+static size_t
+field(const uint8_t **p, const uint8_t *end, const uint8_t **at)
+{
+	size_t left = (size_t)(end - *p), n;
+
+	*at = *p;
+	if (left < 2)
+		return 0;
+	n = 2 + ((size_t)(*p)[0] << 8 | (*p)[1]);
+	if (n > left)
+		return 0;
+	*p += n;
+	return n;
+}
+
+#define TAKE(type, dst)                                                                                      \
+	(n = field(&p, end, &at), o = 0, n && !Tss2_MU_##type##_Unmarshal(at, n, &o, dst) && o == n)
+
+/* Strict: five fields, a sixth whose content is the service's own business, and nothing behind it. */
+static int
+parse(struct parcel *k, const void *blob, size_t len, struct hf_error *err)
+{
+	const uint8_t *p = blob, *end = p + len, *at;
+	size_t n, o;
+
+	memset(k, 0, sizeof *k);
+	if (!TAKE(TPM2B_ID_OBJECT, &k->credential) || !TAKE(TPM2B_ENCRYPTED_SECRET, &k->secret) ||
+	    !TAKE(TPM2B_PRIVATE, &k->duplicate) || !TAKE(TPM2B_ENCRYPTED_SECRET, &k->seed) ||
+	    !TAKE(TPM2B_PUBLIC, &k->area) || !field(&p, end, &at) || p != end)
+		return err_set(err, HF_ERR_PROTOCOL,
+		    "the key that the service sent for the TPM (%zu bytes) is not made of the six fields it should be",
+		    len);
+	if (!tpm2_is_hmac_key(&k->area))
+		return err_set(err, HF_ERR_PROTOCOL,
+		    "the key that the service sent for the TPM is %s with attributes 0x%08x, "
+		    "not an HMAC-SHA256 key that signs",
+		    tpm2_kind(&k->area), (unsigned)k->area.publicArea.objectAttributes);
+	return 0;
+}
+
+int
+tpm2_is_hmac_key(const TPM2B_PUBLIC *area)
+{
+	const TPMT_PUBLIC *a = &area->publicArea;
+	const TPMT_KEYEDHASH_SCHEME *s = &a->parameters.keyedHashDetail.scheme;
+	const TPMA_OBJECT bits = TPMA_OBJECT_SIGN_ENCRYPT | TPMA_OBJECT_DECRYPT | TPMA_OBJECT_RESTRICTED;
+
+	return a->type == TPM2_ALG_KEYEDHASH && (a->objectAttributes & bits) == TPMA_OBJECT_SIGN_ENCRYPT &&
+	       s->scheme == TPM2_ALG_HMAC && s->details.hmac.hashAlg == TPM2_ALG_SHA256;
+}
+
+/* Once used, the session is ended by the TPM itself; only before that it is ours to flush. */
+static int
+inner_key(struct tpm2 *t, const struct parcel *k, TPM2B_DATA *inner, struct hf_error *err)
+{
+	const TPMT_SYM_DEF plain = { .algorithm = TPM2_ALG_NULL };
+	ESYS_TR session = ESYS_TR_NONE;
+	TPM2B_DIGEST *got = NULL;
+	TSS2_RC rc;
+	int r = 0;
+
+	rc = Esys_StartAuthSession(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+	    ESYS_TR_NONE, NULL, TPM2_SE_POLICY, &plain, TPM2_ALG_SHA256, &session);
+	if (rc)
+		return tpm2_fail(t, rc, err, "start a policy session");
+	Esys_TRSess_SetAttributes(t->esys, session, 0, TPMA_SESSION_CONTINUESESSION);
+	rc = Esys_PolicySecret(t->esys, ESYS_TR_RH_ENDORSEMENT, session, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+	    ESYS_TR_NONE, NULL, NULL, NULL, 0, NULL, NULL);
+	if (rc) {
+		r = tpm2_fail(t, rc, err, "use the endorsement hierarchy");
+		goto fail;
+	}
+	rc = Esys_ActivateCredential(t->esys, t->srk.tr, t->ek.tr, ESYS_TR_PASSWORD, session, ESYS_TR_NONE,
+	    &k->credential, &k->secret, &got);
+	if (rc) {
+		r = tpm2_fail(
+		    t, rc, err, "open what the service sealed for the endorsement key (ActivateCredential)");
+		goto fail;
+	}
+	session = ESYS_TR_NONE;
+	if (got->size == INNER_KEY) {
+		inner->size = got->size;
+		memcpy(inner->buffer, got->buffer, got->size);
+	} else {
+		r = err_set(err, HF_ERR_PROTOCOL,
+		    "the service wrapped its key with %u bytes, and not with 16", got->size);
+	}
+	OPENSSL_cleanse(got, sizeof *got);
+	Esys_Free(got);
+fail:
+	tpm2_flush(t, &session);
+	return r;
+}
+
+static int
+put_wrapped(struct buf *b, const TPM2B_PUBLIC *area, const TPM2B_PRIVATE *private, struct hf_error *err)
+{
+	int rc = tpm2_put_public(b, area, err);
+	uint8_t *room;
+	size_t n = 0;
+
+	if (rc < 0)
+		return rc;
+	room = buf_room(b, sizeof *private);
+	if (!room)
+		return err_memory(err);
+	if (Tss2_MU_TPM2B_PRIVATE_Marshal(private, room, sizeof *private, &n))
+		return err_set(err, HF_ERR_OTHER, "a wrapped key from the TPM cannot be written down");
+	buf_add(b, n);
+	return 0;
+}
+
+int
+tpm2_unpack(struct tpm2 *t, const void *blob, size_t len, struct buf *wrapped, struct hf_error *err)
+{
+	const TPMT_SYM_DEF_OBJECT aes = {
+		.algorithm = TPM2_ALG_AES, .keyBits.aes = 128, .mode.aes = TPM2_ALG_CFB
+	};
+	TPM2B_PRIVATE *private = NULL;
+	TPM2B_DATA inner = { 0 };
+	struct parcel k;
+	TSS2_RC rc;
+	int r;
+
+	r = parse(&k, blob, len, err);
+	if (r < 0)
+		return r;
+	r = inner_key(t, &k, &inner, err);
+	if (r < 0)
+		return r;
+	rc = Esys_Import(t->esys, t->srk.tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &inner, &k.area,
+	    &k.duplicate, &k.seed, &aes, &private);
+	OPENSSL_cleanse(&inner, sizeof inner);
+	if (rc)
+		return tpm2_fail(t, rc, err, "import the service's key");
+	r = put_wrapped(wrapped, &k.area, private, err);
+	Esys_Free(private);
+	return r;
+}
+
+int
+tpm2_load(struct tpm2 *t, const void *wrapped, size_t len, struct tpm2_object *key, struct hf_error *err)
+{
+	const uint8_t *p = wrapped, *end = p + len, *at;
+	TPM2B_PRIVATE private = { 0 };
+	size_t n, o;
+	TSS2_RC rc;
+
+	memset(&key->area, 0, sizeof key->area);
+	if (!TAKE(TPM2B_PUBLIC, &key->area) || !TAKE(TPM2B_PRIVATE, &private) || p != end ||
+	    !tpm2_is_hmac_key(&key->area))
+		return err_set(
+		    err, HF_ERR_STATE, "the wrapped key (%zu bytes) is damaged; register again", len);
+	rc = Esys_Load(
+	    t->esys, t->srk.tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &private, &key->area, &key->tr);
+	if (!rc)
+		return 0;
+	key->tr = ESYS_TR_NONE;
+	return tpm2_fail(t, rc, err, "load the key that was wrapped for it");
+}
+
+static TPM2B_MAX_BUFFER
+piece(const uint8_t *p, size_t n)
+{
+	TPM2B_MAX_BUFFER b = { .size = (UINT16)n };
+
+	memcpy(b.buffer, p, n);
+	return b;
+}
+
+static TSS2_RC
+ask_input_max(struct tpm2 *t)
+{
+	TPMS_CAPABILITY_DATA *got = NULL;
+	TPML_TAGGED_TPM_PROPERTY *list;
+	TSS2_RC rc;
+
+	if (t->input_max)
+		return 0;
+	rc = Esys_GetCapability(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_TPM_PROPERTIES,
+	    TPM2_PT_INPUT_BUFFER, 1, NULL, &got);
+	if (rc)
+		return rc;
+	list = &got->data.tpmProperties;
+	t->input_max = INPUT_SURE;
+	if (list->count && list->tpmProperty[0].property == TPM2_PT_INPUT_BUFFER)
+		t->input_max = list->tpmProperty[0].value;
+	if (t->input_max < INPUT_SURE || t->input_max > TPM2_MAX_DIGEST_BUFFER)
+		t->input_max = t->input_max < INPUT_SURE ? INPUT_SURE : TPM2_MAX_DIGEST_BUFFER;
+	Esys_Free(got);
+	return 0;
+}
+
+static TSS2_RC
+hmac_in_pieces(struct tpm2 *t, ESYS_TR key, const uint8_t *p, size_t n, TPM2B_DIGEST **mac)
+{
+	const TPM2B_AUTH none = { 0 };
+	ESYS_TR sequence = ESYS_TR_NONE;
+	TPM2B_MAX_BUFFER b;
+	TSS2_RC rc;
+
+	rc = Esys_HMAC_Start(
+	    t->esys, key, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &none, TPM2_ALG_NULL, &sequence);
+	if (rc)
+		return rc;
+	for (; !rc && n > t->input_max; p += t->input_max, n -= t->input_max) {
+		b = piece(p, t->input_max);
+		rc = Esys_SequenceUpdate(t->esys, sequence, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &b);
+	}
+	if (!rc) {
+		b = piece(p, n);
+		rc = Esys_SequenceComplete(t->esys, sequence, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+		    &b, ESYS_TR_RH_NULL, mac, NULL);
+	}
+	if (rc)
+		tpm2_flush(t, &sequence);
+	return rc;
+}
+
+int
+tpm2_hmac(struct tpm2 *t, ESYS_TR key, const void *data, size_t n, uint8_t mac[32], struct hf_error *err)
+{
+	TPM2B_DIGEST *got = NULL;
+	TPM2B_MAX_BUFFER b;
+	TSS2_RC rc = 0;
+
+	if (n > INPUT_SURE)
+		rc = ask_input_max(t);
+	if (!rc && n > INPUT_SURE && n > t->input_max) {
+		rc = hmac_in_pieces(t, key, data, n, &got);
+	} else if (!rc) {
+		b = piece(data, n);
+		rc = Esys_HMAC(
+		    t->esys, key, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &b, TPM2_ALG_NULL, &got);
+	}
+	if (rc)
+		return tpm2_fail(t, rc, err, "sign with the service's key (HMAC)");
+	if (got->size != 32) {
+		Esys_Free(got);
+		return err_set(err, HF_ERR_KEY, "the TPM's signature is not that of an HMAC-SHA256 key");
+	}
+	memcpy(mac, got->buffer, 32);
+	Esys_Free(got);
+	return 0;
+}
