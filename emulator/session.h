@@ -1,0 +1,67 @@
+/*
+ * One connection, seen from the files that make it one: session.c reads, writes and ends it, session_dps.c, session_hub.c
+ * and session_http.c answer what came.
+ */
+#ifndef EMULATOR_SESSION_H
+#define EMULATOR_SESSION_H
+#include "emulator.h"
+
+#define MAX_BODY   131072		   /* an HTTP request's */
+#define MAX_PACKET (HUB_MAX_EVENT + 65536) /* body, topic, and some air */
+
+enum session_role { NOBODY, DPS_DEVICE, HUB_DEVICE };
+struct will {
+	char *topic; /* NULL: none */
+	struct buf body;
+	int retain;
+};
+struct session {
+	struct emulator *e;
+	enum session_kind kind;
+	enum session_role role;
+	struct stream *stream; /* the pump's */
+	struct pump pump;
+	union {
+		struct engine engine; /* the first member of both */
+		struct mqtt mqtt;
+		struct http http;
+	};
+	struct dps_who who;		/* DPS_DEVICE */
+	int granted;			/* DPS_DEVICE: QoS for the answers; -1: they are not subscribed to */
+	struct hub_admission admission; /* HUB_DEVICE */
+	char client[260];
+	int clean;
+	json_t *filters; /* HUB_DEVICE: objects of filter and qos */
+	struct will will;
+	int64_t version; /* of the registry, when the admission was last looked at */
+	int64_t opened, deadline;
+	size_t unsent; /* bytes of out when the turn began */
+	int stuck;     /* events wait for room in out */
+	int more;      /* the last step moved something: there may be more to do */
+	int heard;     /* HTTP: a request has come */
+	int finishing; /* ends once all is sent */
+	int over;
+	int ready;
+	struct session *next_ready, *next_turn, *next;
+	void *host;
+};
+
+/* Ends at once, or once everything is sent, with a line in the log (fmt NULL: none). */
+void session_end(struct session *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void session_finish(struct session *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+const char *session_subject(const struct session *, char dst[600]); /* "hub 127.0.0.2, device d1" */
+
+void dps_connect(struct session *, const struct mqtt_connect *);
+void dps_event(struct session *, const struct mqtt_event *);
+void dps_log(
+    struct emulator *, const char *how, const char *id, const struct dps_request *, const struct dps_reply *);
+/* A request that cannot be read is answered too. */
+void dps_bad_request(struct emulator *, const struct hf_error *why, struct dps_reply *);
+
+void hub_connect(struct session *, const struct mqtt_connect *);
+void hub_event(struct session *, const struct mqtt_event *);
+void hub_check(struct session *); /* has the token ended, is the device gone? */
+void hub_lost(struct session *);  /* the link is gone without a goodbye: the will is an event now */
+
+void http_answer(struct session *, const struct http_message *);
+#endif
