@@ -238,6 +238,8 @@ lengths(void **state)
 		assert_int_equal(mqtt_put(&b, &e), 0);
 		assert_int_equal(mqtt_put(&b, &e), 0);
 		assert_int_equal(buf_size(&b), 2 * whole);
+		for (size_t n = 0; n <= heads[i]; n++)
+			assert_int_equal(get(buf_data(&b), n, whole, &back, &err), 0);
 		assert_int_equal(mqtt_get(buf_data(&b), buf_size(&b), whole, &back, &err), whole);
 		assert_int_equal(back.publish.len, sizes[i]);
 		buf_eat(&b, whole);
@@ -371,6 +373,21 @@ too_many_filters(void **state)
 	many[1] -= 4;
 	assert_int_equal(get(many, sizeof(many) - 4, MAX, &e, &err), sizeof(many) - 4);
 	assert_int_equal(e.subscribe.count, MQTT_FILTERS);
+}
+
+static void
+too_many_codes(void **state)
+{
+	uint8_t many[2 + 2 + MQTT_FILTERS + 1] = { 0x90, 2 + MQTT_FILTERS + 1, 0, 1 };
+	struct mqtt_event e;
+	struct hf_error err;
+
+	(void)state;
+	assert_int_equal(get(many, sizeof(many), MAX, &e, &err), HF_ERR_PROTOCOL);
+	assert_int_equal(e.type, 0);
+	many[1] -= 1;
+	assert_int_equal(get(many, sizeof(many) - 1, MAX, &e, &err), sizeof(many) - 1);
+	assert_int_equal(e.suback.count, MQTT_FILTERS);
 }
 
 static void
@@ -603,6 +620,7 @@ main(void)
 		cmocka_unit_test(refuses),
 		cmocka_unit_test(level_5_gets_an_answer),
 		cmocka_unit_test(too_many_filters),
+		cmocka_unit_test(too_many_codes),
 		cmocka_unit_test(utf8),
 		cmocka_unit_test(puts_nothing_wrong),
 		cmocka_unit_test(longest_texts),
