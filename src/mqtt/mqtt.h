@@ -88,13 +88,13 @@ void mqtt_fini(struct mqtt *);
  * (send what is in out before closing). Take events until there is none. PINGs are answered and never shown. A server says its
  * own CONNACK, SUBACK and PUBACK; a client its own PUBACK. MQTT_CLOSED comes once, behind the last whole packet; engine.err
  * has a sentence (HF_ERR_NET) only if the stream ended in the middle of a packet.
- * Keep-alive: a client that has said nothing for that long says PINGREQ, and gives up when half of it, at most 80 s, passes
- * without a PINGRESP. A server gives up after 1.5 times the keep-alive without a byte. Until it is
- * connected neither end watches the time: that is for whoever opened or accepted. */
+ * Keep-alive: a client that has said nothing for that long says PINGREQ, and gives up when half of it, at most 80 s,
+ * passes without a PINGRESP. A server gives up after 1.5 times the keep-alive without a byte. Until it is connected neither
+ * end watches the time: that is for whoever opened or accepted. */
 int mqtt_next(struct mqtt *, struct mqtt_event *);
-/* Says one packet. publish with qos > 0 and subscribe take a fresh packet id, which is never 0, and return it (> 0); the others
- * return 0. HF_ERR_MEMORY, HF_ERR_ARGS, or, from connect, publish and subscribe, HF_ERR_STATE ("wait": more than ENGINE_HIGH bytes
- * are waiting). Answers never have to wait: there can be no more of them than was taken in. */
+/* Says one packet. publish with qos > 0 and subscribe take a fresh packet id, which is never 0, and return it (> 0); the
+ * others return 0. HF_ERR_MEMORY, HF_ERR_ARGS, or, from connect, publish and subscribe, HF_ERR_STATE ("wait": more than
+ * ENGINE_HIGH bytes are waiting). Answers never have to wait: there can be no more of them than was taken in. */
 int mqtt_say_connect(struct mqtt *, const struct mqtt_connect *);
 int mqtt_say_connack(struct mqtt *, int session, int code);
 /* id 0 and qos > 0: a fresh id; else the given one (said again after a reconnect, dup set), and fresh ones go on from there.
