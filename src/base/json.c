@@ -6,6 +6,10 @@
 
 #include "holdfast.h"
 
+/* Debian's libjansson.a is not position-independent and names stdin; in our libraries it gets this instead (src/CMakeLists.txt). */
+extern FILE *hf_stdin;
+FILE *hf_stdin;
+
 json_t *
 js_parse(const void *p, size_t n, const char *what, struct hf_error *err)
 {
