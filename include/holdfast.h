@@ -149,7 +149,7 @@ enum hf_event_type {
 struct hf_event {
 	enum hf_event_type type;
 	uint64_t tag;			/* HF_SENT: as given to hf_send() */
-	const char *hub, *device_id;	/* HF_REGISTERED */
+	const char *registration_id, *hub, *device_id; /* HF_REGISTERED */
 	const char *substatus;		/* HF_REGISTERED: such as initialAssignment; "" when not told */
 	const char *payload;		/* HF_REGISTERED: JSON from the allocation webhook; "" when none */
 	const struct hf_error *error;	/* HF_DISCONNECTED, HF_FAILED */

@@ -486,6 +486,7 @@ static void
 registered(struct hf *h, struct hf_event *ev)
 {
 	ev->type = HF_REGISTERED;
+	ev->registration_id = h->found.registration_id;
 	ev->hub = h->found.hub;
 	ev->device_id = h->found.device;
 	ev->substatus = h->found.substatus;

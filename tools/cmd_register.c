@@ -3,7 +3,8 @@
 static json_t *
 result(const struct hf_event *ev)
 {
-	json_t *j = json_pack("{s:s s:s}", "assigned_hub", ev->hub, "device_id", ev->device_id);
+	json_t *j = json_pack("{s:s s:s s:s}", "registration_id", ev->registration_id, "assigned_hub",
+	    ev->hub, "device_id", ev->device_id);
 
 	if (j != NULL && ev->substatus[0] != '\0')
 		json_object_set_new(j, "substatus", json_string(ev->substatus));

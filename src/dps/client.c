@@ -28,7 +28,7 @@ struct dps_client {
 	struct mqtt mqtt;
 	struct http http;
 	int begun, asked; /* reg is there; a request waits for the line */
-	int64_t deadline;
+	int64_t now, deadline;
 	struct dps_assignment got;
 	struct hf_error err;
 };
@@ -113,6 +113,8 @@ hang_up(struct dps_client *c)
 {
 	if (c->line == CLOSED)
 		return;
+	if (c->line == READY && c->set.transport == DPS_MQTT && mqtt_say(&c->mqtt, MQTT_DISCONNECT, 0) == 0)
+		(void)pump_step(&c->pump, c->now);
 	pump_close(&c->pump);
 	mqtt_fini(&c->mqtt);
 	http_fini(&c->http);
@@ -356,6 +358,7 @@ state_fill(struct dps_client *c, struct key_job *k, struct moment now)
 	(void)str_fmt(s->registration_id, sizeof(s->registration_id), "%s", c->who.id);
 	(void)str_fmt(s->hub, sizeof(s->hub), "%s", p->hub);
 	(void)str_fmt(s->device, sizeof(s->device), "%s", p->device);
+	(void)str_fmt(s->handle, sizeof(s->handle), "%s", c->hsm->key_handle);
 	s->at = now.wall;
 	return 0;
 }
@@ -426,6 +429,7 @@ dps_client_step(struct dps_client *c, struct moment now)
 {
 	int heard, did;
 
+	c->now = now.ms;
 	do {
 		if (c->key != NULL && key_job_done(c->key, c->work) && key_ended(c, now) < 0)
 			return c->err.code;

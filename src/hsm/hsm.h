@@ -43,6 +43,7 @@ struct hsm {
 	int blocks;		    /* calls may take long */
 	atomic_int holders;	    /* hsm_open() gives the first */
 	uint8_t fingerprint[32];    /* see hsm_fingerprint(); all zero until it is known */
+	char key_handle[16];	    /* TPM: where the hub's key is kept; "" */
 	char registration_id[129];  /* what the identity itself says: certificate's CN, EK's hash (after identity()); or "" */
 };
 

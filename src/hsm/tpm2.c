@@ -374,6 +374,7 @@ hsm_tpm2_open(struct hsm **out, const struct hsm_settings *s, struct hf_error *e
 		close_tpm(&t->hsm);
 		return rc;
 	}
+	str_fmt(t->hsm.key_handle, sizeof t->hsm.key_handle, "0x%08x", (unsigned)t->kept.handle);
 	*out = &t->hsm;
 	return 0;
 }

@@ -54,7 +54,7 @@ fail:
 	return rc < 0 ? rc : 0;
 }
 
-/* Where the query begins: behind "/?", at the "api-version=" of the old form, or at the end. *id then stops before it. */
+/* Where the query begins: behind "/?", at the old form's "api-version=", or at the end. *id then stops before. */
 static const char *
 find_query(struct mqtt_text *id)
 {
@@ -212,8 +212,7 @@ is_text(const uint8_t *p, size_t n)
 	return 1;
 }
 
-/* Decodes into an emptied buffer and lends it as a string. Clients that do not encode send lone percent signs: these
- * stay. */
+/* Decodes into an emptied buffer, lent as a string. Clients that do not encode send lone percent signs: they stay. */
 static char *
 decode(struct buf *b, const char *p, size_t n, struct hf_error *e)
 {
