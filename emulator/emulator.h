@@ -4,6 +4,8 @@
  *	main config listen control	the process: options, data folder, sockets
  *	session				one connection: a stream, an engine, the messages of msg/
  *	dps_service hub_service api	what is decided (they read like the services' documentation)
+ *	enrollment			what an owner may enroll
+ *	dps_claim dps_assign		who DPS believes a caller to be; which hub, and its device there
  *	attest attest_tpm		why a device is believed
  *	registry			what is remembered (all SQL)
  *
@@ -46,7 +48,7 @@ struct emulator {
 	struct session *ready;		/* those that the next turn looks at */
 	void (*moved)(struct session *, int over); /* told of each that a turn looked at; over: it is freed next. NULL: nobody */
 	struct log log;
-	int dirty;			/* something was written in this turn */
+	int dirty;			/* events were stored since somebody last set this to 0 */
 };
 
 /*
@@ -59,8 +61,28 @@ struct dps_caller {
 	int mqtt;			/* TPM is refused there */
 };
 void dps_service_answer(struct emulator *, const struct dps_caller *, const struct dps_request *, struct dps_reply *);
-/* Is there anything wrong with who they say that they are, before credentials are looked at: the scope, the id's form? */
-int dps_service_knows(struct emulator *, const struct dps_who *);
+
+/*
+ * dps_claim.c: whom DPS believes. A claim holds the enrollment that speaks for the caller; zero it before, fini it after.
+ */
+struct claim {
+	const char *kind;	  /* attestation: "tpm", "x509", "symmetricKey"; static */
+	char id[129];		  /* the registration id, as the enrollment spells it */
+	char group[129];	  /* "" for an individual enrollment */
+	json_t *enrollment;
+	char *key1, *key2;	  /* symmetricKey: the device's own keys, base64 */
+};
+/* 0: believed. 1: a TPM with the right endorsement key, yet to be challenged. Negative: refused, with status and service
+ * code. */
+int dps_claim(struct emulator *, const struct dps_caller *, const struct dps_request *, struct claim *, struct hf_error *);
+void dps_claim_fini(struct claim *);
+
+/*
+ * dps_assign.c: allocation. Writes hub, device id and substatus (or why there is none) into the registration's record and
+ * the device into the hub's registry. tpm_key: the 32 bytes that a TPM device gets for its hub.
+ */
+int dps_assign(struct emulator *, const struct claim *, const uint8_t tpm_key[32], json_t *record, struct hf_error *);
+uint64_t dps_hash(const char *id); /* stable, letter case aside */
 
 /*
  * hub_service.c: the hub's side. Credentials are judged at the door; then events come.
@@ -91,6 +113,30 @@ struct api_reply {
 	char etag[128];			/* "" */
 };
 void api_answer(struct emulator *, const struct http_message *, struct api_reply *);
+
+/*
+ * enrollment.c: what an owner may enroll, and what is shown of it.
+ */
+/* Checks what was put and makes the enrollment that is stored, with defaults filled in; `old` (NULL: none) gives what was left
+ * out: keys, and certificates shown as `info`. 0, or HF_ERR_SERVICE with status 400. */
+int enrollment_read(const struct config *, int group, const char *id, const json_t *put, const json_t *old, json_t **,
+    struct hf_error *);
+json_t *enrollment_show(const json_t *);	/* without keys */
+json_t *enrollment_attestation(const json_t *); /* its attestation, with keys */
+/* The certificate that is "primary" or "secondary": 1, owned by the caller, or 0. */
+int enrollment_certificate(const json_t *, const char *which, X509 **);
+
+/*
+ * reply.c: what all answers have in common.
+ */
+void guid_new(char dst[37]);
+void etag_new(char dst[128]); /* base64 of a quoted GUID, as DPS writes them */
+int etag_matches(const char *etag, const char *if_match); /* 1 or 0; as it was read, decoded, quoted or not, or "*" */
+/* Sets an error with the service's code (and its status, code / 1000) unless there is one; returns HF_ERR_AUTH for 401, 403,
+ * 404, else HF_ERR_SERVICE. */
+int refuse(struct hf_error *, int service, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* Gives the sentence that stands the service's code, if it has none. */
+int refuse_as(struct hf_error *, int service);
 
 /*
  * attest.c: verifying.
