@@ -6,11 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include <openssl/core_names.h>
-#include <openssl/evp.h>
-#include <openssl/rsa.h>
 #include "base/str.h"
 #include "emulator.h"
+#include "make_tpm.h"
 #include "msg/tpm.h"
 
 /* Known answers: the storage root key has modulus bytes 80..ff, 00..7f; the random values count upwards. */
@@ -31,30 +29,6 @@ count(uint8_t *p, size_t n, uint8_t from)
 
 	for (i = 0; i < n; i++)
 		p[i] = (uint8_t)(from + i);
-}
-
-/* An SRK (or EK) as TPM2B_PUBLIC around a modulus. */
-static size_t
-make_public(uint8_t *dst, int ek, const uint8_t modulus[256])
-{
-	static const uint8_t ek_policy[32] = { 0x83, 0x71, 0x97, 0x67, 0x44, 0x84, 0xb3, 0xf8, 0x1a, 0x90,
-		0xcc, 0x8d, 0x46, 0xa5, 0xd7, 0x24, 0xfd, 0x52, 0xd7, 0x6e, 0x06, 0x52, 0x0b, 0x64, 0xf2,
-		0xa1, 0xda, 0x1b, 0x33, 0x14, 0x69, 0xaa };
-	static const uint8_t rest[] = { 0, 6, 0, 128, 0, 0x43, 0, 0x10, 8, 0, 0, 0, 0, 0, 1, 0 };
-	uint8_t *p = dst;
-	const uint8_t head[] = { 1, ek ? 0x3a : 0x1a, 0, 1, 0, 0x0b, 0, 3, ek ? 0 : 4, ek ? 0xb2 : 0x72, 0,
-		ek ? 32 : 0 };
-
-	memcpy(p, head, sizeof head);
-	p += sizeof head;
-	if (ek) {
-		memcpy(p, ek_policy, 32);
-		p += 32;
-	}
-	memcpy(p, rest, sizeof rest);
-	p += sizeof rest;
-	memcpy(p, modulus, 256);
-	return (size_t)(p + 256 - dst);
 }
 
 static void
@@ -97,68 +71,42 @@ known_answers(void **state)
 	buf_free(&b);
 }
 
-static EVP_PKEY *
-rsa(uint8_t modulus[256])
-{
-	EVP_PKEY *key = EVP_RSA_gen(2048);
-	BIGNUM *n = NULL;
-
-	assert_non_null(key);
-	assert_int_equal(EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_N, &n), 1);
-	assert_int_equal(BN_bn2binpad(n, modulus, 256), 256);
-	BN_free(n);
-	return key;
-}
-
-static size_t
-open_secret(EVP_PKEY *key, const char *label, struct tpm_part part, uint8_t out[256])
-{
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
-	size_t n = 256;
-
-	EVP_PKEY_decrypt_init(ctx);
-	EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_OAEP_PADDING);
-	EVP_PKEY_CTX_set_rsa_oaep_md(ctx, EVP_sha256());
-	EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, EVP_sha256());
-	EVP_PKEY_CTX_set0_rsa_oaep_label(
-	    ctx, OPENSSL_memdup(label, strlen(label) + 1), (int)strlen(label) + 1);
-	if (EVP_PKEY_decrypt(ctx, out, &n, part.p, part.len) <= 0)
-		n = 0;
-	EVP_PKEY_CTX_free(ctx);
-	return n;
-}
-
-/* Each secret opens with its own TPM key and label, and with no other. */
 static void
 whole_blob(void **state)
 {
-	struct buf blob = { 0 }, other = { 0 };
+	static const char extra[] = "https://hub/dev";
+	struct buf blob = { 0 }, other = { 0 }, text = { 0 };
 	struct tpm_blob parts;
-	struct tpm_public srk_pub;
 	struct hf_error err = { 0 };
-	uint8_t ek_mod[256], srk_mod[256], ek[400], srk[400], key[32], seed[256];
-	EVP_PKEY *ek_key = rsa(ek_mod), *srk_key = rsa(srk_mod);
-	size_t ek_len = make_public(ek, 1, ek_mod), srk_len = make_public(srk, 0, srk_mod);
+	struct soft_tpm tpm, stranger;
+	uint8_t key[32], found[32], seed[256];
 
 	(void)state;
-	assert_int_equal(ek_len, 316);
+	make_tpm(&tpm);
+	make_tpm(&stranger);
 	count(key, 32, 1);
-	assert_int_equal(attest_tpm_blob(&blob, ek, ek_len, srk, srk_len, key, "https://hub/dev", &err), 0);
-	assert_int_equal(buf_size(&blob), 764 + 2 + 15);
+	assert_int_equal(attest_tpm_blob(&blob, buf_data(&tpm.ek_public), buf_size(&tpm.ek_public),
+			     buf_data(&tpm.srk_public), buf_size(&tpm.srk_public), key, extra, &err),
+	    0);
+	assert_int_equal(buf_size(&blob), 764 + 2 + strlen(extra));
+	assert_int_equal(b64_put(&text, buf_data(&blob), buf_size(&blob)), 0);
+	assert_true(activate(&tpm, buf_str(&text), found));
+	assert_memory_equal(found, key, 32);
+	assert_false(activate(&stranger, buf_str(&text), found));
 	assert_int_equal(tpm_get_blob(buf_data(&blob), buf_size(&blob), &parts, &err), 0);
-	assert_int_equal(tpm_get_public(srk, srk_len, &srk_pub, &err), 0);
-	assert_int_equal(open_secret(ek_key, "IDENTITY", parts.part[TPM_ID_SECRET], seed), 32);
-	assert_int_equal(open_secret(srk_key, "DUPLICATE", parts.part[TPM_DUP_SECRET], seed), 32);
-	assert_int_equal(open_secret(srk_key, "IDENTITY", parts.part[TPM_ID_SECRET], seed), 0);
+	assert_int_equal(open_secret(tpm.srk, "IDENTITY", parts.part[TPM_ID_SECRET], seed), 0);
 	/* never the same twice */
-	assert_int_equal(attest_tpm_blob(&other, ek, ek_len, srk, srk_len, key, "", &err), 0);
+	assert_int_equal(attest_tpm_blob(&other, buf_data(&tpm.ek_public), buf_size(&tpm.ek_public),
+			     buf_data(&tpm.srk_public), buf_size(&tpm.srk_public), key, "", &err),
+	    0);
 	assert_int_equal(buf_size(&other), 766);
 	assert_memory_not_equal(buf_data(&blob), buf_data(&other), 54);
 	assert_memory_not_equal(buf_data(&blob) + 312, buf_data(&other) + 312, 144);
 	buf_free(&blob);
 	buf_free(&other);
-	EVP_PKEY_free(ek_key);
-	EVP_PKEY_free(srk_key);
+	buf_free(&text);
+	drop_tpm(&tpm);
+	drop_tpm(&stranger);
 }
 
 static void
