@@ -33,7 +33,7 @@ void
 dps_bad_request(struct emulator *e, const struct hf_error *why, struct dps_reply *r)
 {
 	r->status = 400;
-	r->code = 400000;
+	r->code = 400004;
 	str_fmt(r->message, sizeof(r->message), "%.250s", why->text);
 	guid_new(r->tracking);
 	clock_iso(e->now.wall, r->at);
