@@ -248,6 +248,7 @@ ask_resolver(struct tcp *t, struct hf_error *err)
 		return err_memory(err);
 	l->job.run = lookup_run;
 	l->job.free = lookup_free;
+	l->job.loose = 1;
 	l->port = t->port;
 	str_fmt(l->host, sizeof l->host, "%s", t->host);
 	t->lookup = l;

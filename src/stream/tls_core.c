@@ -37,17 +37,18 @@ static int
 bio_write(BIO *b, const char *p, int n)
 {
 	struct tls_core *c = BIO_get_data(b);
+	size_t left = (size_t)n;
 	ssize_t r = 0;
+	int straight = c->under != NULL && !c->lost && buf_size(&c->out) == 0;
 
 	BIO_clear_retry_flags(b);
-	if (c->under != NULL && !c->lost && buf_size(&c->out) == 0)
-		r = stream_write(c->under, p, (size_t)n);
-	if (r < 0) {
+	while (straight && left > 0 && (r = stream_write(c->under, p + n - left, left)) >= 0)
+		left -= (size_t)r;
+	if (r < 0)
 		c->want_out = (int)r;
-		c->lost = r == STREAM_ERR;
-		r = 0;
-	}
-	if (!c->lost && buf_put(&c->out, p + r, (size_t)(n - r)) < 0) {
+	if (r == STREAM_ERR)
+		c->lost = 1;
+	if (!c->lost && buf_put(&c->out, p + n - left, left) < 0) {
 		err_memory(&c->err);
 		return -1;
 	}

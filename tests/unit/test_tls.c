@@ -1,0 +1,787 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define OPENSSL_SUPPRESS_DEPRECATED /* EC_KEY_METHOD: a key that takes its time */
+#include <arpa/inet.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <poll.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "make_cert.h"
+#include "stream/stream.h"
+
+static EVP_PKEY *ca_key, *server_key, *device_key, *other_key;
+static X509 *ca;
+static STACK_OF(X509) * server_chain, *device_chain;
+static char trust[] = "/tmp/holdfast-tls-XXXXXX", other_trust[] = "/tmp/holdfast-tls-XXXXXX";
+
+static X509 *
+with_names(X509 *x, EVP_PKEY *issuer_key, const char *names)
+{
+	X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, names);
+
+	X509_add_ext(x, e, -1);
+	X509_EXTENSION_free(e);
+	X509_sign(x, issuer_key, EVP_sha256());
+	return x;
+}
+
+static STACK_OF(X509) * chain_of(X509 *leaf, X509 *issuer)
+{
+	STACK_OF(X509) *chain = sk_X509_new_null();
+
+	sk_X509_push(chain, leaf);
+	if (issuer != NULL && X509_up_ref(issuer))
+		sk_X509_push(chain, issuer);
+	return chain;
+}
+
+static STACK_OF(X509) * server_cert(const char *names, int64_t from, int64_t to)
+{
+	struct cert_wish wish = { "server", 0, -1, from, to };
+
+	return chain_of(with_names(make_cert(&wish, server_key, ca, ca_key), ca_key, names), NULL);
+}
+
+static void
+drop(STACK_OF(X509) * chain)
+{
+	sk_X509_pop_free(chain, X509_free);
+}
+
+static void
+write_pem(char *path, X509 *x)
+{
+	FILE *f = fdopen(mkstemp(path), "w");
+
+	assert_int_equal(PEM_write_X509(f, x), 1);
+	fclose(f);
+}
+
+static int
+make_all(void **state)
+{
+	int64_t now = time(NULL);
+	struct cert_wish wish = { "CA", 1, -1, now - 60, now + 3600 };
+	X509 *other;
+
+	(void)state;
+	ca_key = make_key();
+	server_key = make_key();
+	device_key = make_key();
+	other_key = make_key();
+	ca = make_cert(&wish, ca_key, NULL, NULL);
+	wish.cn = "other CA";
+	other = make_cert(&wish, other_key, NULL, NULL);
+	write_pem(trust, ca);
+	write_pem(other_trust, other);
+	X509_free(other);
+	server_chain =
+	    server_cert("DNS:hub.test,DNS:*.wild.test,DNS:f*.part.test,IP:127.0.0.1", now - 60, now + 3600);
+	wish = (struct cert_wish){ "device-1", 0, -1, now - 60, now + 3600 };
+	device_chain = chain_of(make_cert(&wish, device_key, ca, ca_key), ca);
+	return 0;
+}
+
+static int
+free_all(void **state)
+{
+	(void)state;
+	drop(server_chain);
+	drop(device_chain);
+	X509_free(ca);
+	EVP_PKEY_free(ca_key);
+	EVP_PKEY_free(server_key);
+	EVP_PKEY_free(device_key);
+	EVP_PKEY_free(other_key);
+	unlink(other_trust);
+	return unlink(trust);
+}
+
+/* Two ends over a memory pair. */
+struct scene {
+	struct tls_conf *client_conf, *server_conf;
+	struct stream *client, *server;
+	struct stream *wire[2]; /* below the client, below the server */
+	struct work *work;
+};
+struct wish {
+	const char *host, *trust;
+	STACK_OF(X509) * chain, *server_chain;
+	EVP_PKEY *key;
+	size_t cap, chunk;
+	int max, on_worker;
+};
+
+static void
+open_scene(struct scene *s, const struct wish *w)
+{
+	struct hf_error err = { 0 };
+	size_t cap = w->cap == 0 ? 64 * 1024 : w->cap;
+
+	memset(s, 0, sizeof *s);
+	assert_int_equal(
+	    tls_conf_client(&s->client_conf, w->trust ? w->trust : trust, w->chain, w->key, &err), 0);
+	assert_int_equal(tls_conf_server(&s->server_conf, w->server_chain ? w->server_chain : server_chain,
+			     server_key, w->max, &err),
+	    0);
+	if (w->on_worker)
+		assert_int_equal(work_new(&s->work, &err), 0);
+	assert_int_equal(pair_new(&s->wire[0], &s->wire[1], cap, w->chunk), 0);
+	assert_int_equal(tls_open(&s->client, s->client_conf, s->wire[0], w->host, s->work, &err), 0);
+	assert_int_equal(tls_open(&s->server, s->server_conf, s->wire[1], NULL, s->work, &err), 0);
+	tls_conf_free(s->client_conf);
+	tls_conf_free(s->server_conf);
+}
+
+static void
+close_scene(struct scene *s)
+{
+	stream_close(s->client);
+	stream_close(s->server);
+	work_free(s->work);
+}
+
+/* Nothing moves here until the worker has something. */
+static void
+rest(struct scene *s, ssize_t want)
+{
+	struct pollfd p = { .fd = -1, .events = POLLIN };
+
+	if (want != STREAM_WANT_WORK)
+		return;
+	p.fd = work_fd(s->work);
+	assert_int_equal(poll(&p, 1, 5000), 1);
+	work_clear(s->work);
+}
+
+/* Writes from one end and reads at the other until all has come; what the reader said last when it does not. */
+static ssize_t
+carry(struct scene *s, struct stream *from, struct stream *to, const void *p, size_t n)
+{
+	uint8_t *got = malloc(n);
+	size_t wrote = 0, read = 0;
+	char c;
+	ssize_t w = 0, r = 0;
+	int i;
+
+	for (i = 0; read < n && i < 1000000; i++) {
+		if (wrote < n && (w = stream_write(from, (const uint8_t *)p + wrote, n - wrote)) > 0)
+			wrote += (size_t)w;
+		if (wrote == n) /* any call hands on what waits below */
+			stream_read(from, &c, 1);
+		if ((r = stream_read(to, got + read, n - read)) > 0)
+			read += (size_t)r;
+		if (w == STREAM_ERR || r == STREAM_ERR || r == 0)
+			break;
+		if (w == STREAM_WANT_WORK || r == STREAM_WANT_WORK)
+			rest(s, STREAM_WANT_WORK);
+	}
+	if (read == n && memcmp(p, got, n) != 0)
+		r = STREAM_ERR;
+	free(got);
+	return read == n ? (ssize_t)n : w == STREAM_ERR ? w : r;
+}
+
+static void
+must_talk(const struct wish *w)
+{
+	static uint8_t much[100 * 1000];
+	struct scene s;
+	size_t i, n = w->chunk == 0 ? sizeof much : 3000;
+
+	for (i = 0; i < sizeof much; i++)
+		much[i] = (uint8_t)(i * 7 + i / 256);
+	open_scene(&s, w);
+	assert_false(tls_ready(s.client));
+	assert_null(tls_peer(s.server));
+	assert_int_equal(carry(&s, s.client, s.server, "hello", 5), 5);
+	assert_int_equal(carry(&s, s.server, s.client, much, n), (ssize_t)n);
+	assert_int_equal(carry(&s, s.client, s.server, much, n), (ssize_t)n);
+	assert_true(tls_ready(s.client));
+	assert_true(tls_ready(s.server));
+	assert_non_null(tls_peer(s.client));
+	if (w->chain == NULL)
+		assert_null(tls_peer(s.server));
+	else
+		assert_int_equal(sk_X509_num(tls_peer(s.server)), sk_X509_num(w->chain));
+	if (w->chain != NULL)
+		assert_int_equal(
+		    X509_cmp(sk_X509_value(tls_peer(s.server), 0), sk_X509_value(w->chain, 0)), 0);
+	close_scene(&s);
+}
+
+static void
+all_ways_of_talking(void **state)
+{
+	static const struct {
+		size_t cap, chunk;
+	} size[] = { { 0, 0 }, { 0, 1 }, { 1, 1 }, { 7, 3 }, { 100, 0 }, { 5000, 17 } };
+	static const int max[] = { 0, TLS1_2_VERSION };
+	size_t i, j, k;
+
+	(void)state;
+	for (i = 0; i < sizeof size / sizeof *size; i++) {
+		for (j = 0; j < 8; j++) {
+			struct wish w = { .host = "hub.test", .cap = size[i].cap, .chunk = size[i].chunk };
+
+			k = j & 1;
+			w.max = max[k];
+			w.chain = j & 2 ? device_chain : NULL;
+			w.key = j & 2 ? device_key : NULL;
+			w.on_worker = (j & 4) != 0;
+			must_talk(&w);
+		}
+	}
+}
+
+static void
+the_peer_says_goodbye(void **state)
+{
+	const struct wish w = { .host = "hub.test" };
+	struct scene s;
+	char c;
+
+	(void)state;
+	open_scene(&s, &w);
+	assert_int_equal(carry(&s, s.client, s.server, "x", 1), 1);
+	stream_close(s.client);
+	s.client = NULL;
+	assert_int_equal(stream_read(s.server, &c, 1), 0);
+	close_scene(&s);
+}
+
+static void
+a_cut_is_no_goodbye(void **state)
+{
+	const struct wish w = { .host = "hub.test" };
+	struct scene s;
+	char c;
+
+	(void)state;
+	open_scene(&s, &w);
+	assert_int_equal(carry(&s, s.client, s.server, "x", 1), 1);
+	pair_cut(s.wire[0], 0);
+	assert_int_equal(stream_read(s.server, &c, 1), STREAM_ERR);
+	assert_int_equal(s.server->err.code, HF_ERR_NET);
+	assert_int_equal(stream_write(s.client, "y", 1), STREAM_ERR);
+	assert_int_equal(s.client->err.code, HF_ERR_NET);
+	assert_int_equal(stream_read(s.client, &c, 1), STREAM_ERR);
+	close_scene(&s);
+}
+
+/* What one end wrote can be read though the other can write no more. */
+static void
+last_words_come_through(void **state)
+{
+	const struct wish w = { .host = "hub.test" };
+	struct scene s;
+	char got[8];
+
+	(void)state;
+	open_scene(&s, &w);
+	assert_int_equal(carry(&s, s.client, s.server, "x", 1), 1);
+	assert_int_equal(stream_write(s.server, "refused", 7), 7);
+	stream_close(s.server);
+	s.server = NULL;
+	assert_int_equal(stream_write(s.client, "more", 4), STREAM_ERR);
+	assert_int_equal(stream_read(s.client, got, sizeof got), 7);
+	assert_memory_equal(got, "refused", 7);
+	assert_int_equal(stream_read(s.client, got, sizeof got), 0);
+	close_scene(&s);
+}
+
+static void
+what_waits_below_is_asked_for(void **state)
+{
+	struct wish w = { .host = "hub.test", .cap = 4096 };
+	struct scene s;
+	static uint8_t much[50000];
+	ssize_t n;
+	size_t total = 0;
+	char c;
+
+	(void)state;
+	open_scene(&s, &w);
+	assert_int_equal(carry(&s, s.client, s.server, "x", 1), 1);
+	n = stream_write(s.client, much, sizeof much);
+	assert_in_range(n, 1, 16 * 1024); /* one record: part of it waits, and it is counted once */
+	assert_int_equal(stream_write(s.client, much, sizeof much), STREAM_WANT_WRITE);
+	while (total < (size_t)n) { /* reading hands on what waits */
+		if (stream_read(s.server, much, 1) == 1)
+			total++;
+		assert_int_equal(stream_read(s.client, &c, 1), STREAM_WANT_READ);
+	}
+	assert_int_equal(stream_read(s.server, much, 1), STREAM_WANT_READ);
+	close_scene(&s);
+}
+
+/* Runs a handshake that must fail; answers the client's error and the server's. */
+static void
+must_fail(const struct wish *w, struct hf_error *client, struct hf_error *server)
+{
+	struct scene s;
+	ssize_t r = 0, q = 0;
+	char c;
+	int i;
+
+	open_scene(&s, w);
+	for (i = 0; (r != STREAM_ERR || q != STREAM_ERR) && i < 1000; i++) {
+		r = stream_read(s.client, &c, 1);
+		q = stream_read(s.server, &c, 1);
+		if (r == STREAM_WANT_WORK || q == STREAM_WANT_WORK)
+			rest(&s, STREAM_WANT_WORK);
+	}
+	assert_int_equal(r, STREAM_ERR);
+	assert_int_equal(q, STREAM_ERR);
+	assert_int_equal(stream_read(s.client, &c, 1), STREAM_ERR);
+	assert_int_equal(stream_write(s.client, &c, 1), STREAM_ERR);
+	assert_false(tls_ready(s.client));
+	*client = s.client->err;
+	*server = s.server->err;
+	close_scene(&s);
+}
+
+static void
+certificates_that_are_not_trusted(void **state)
+{
+	int64_t now = time(NULL);
+	STACK_OF(X509) *old = server_cert("DNS:hub.test", now - 7200, now - 3600),
+		       *early = server_cert("DNS:hub.test", now + 3600, now + 7200);
+	const struct {
+		struct wish wish;
+		const char *said;
+	} row[] = {
+		{ { .host = "hub.test", .trust = other_trust },
+		    "the certificate of hub.test is not trusted: unable to get local issuer certificate; give its CA "
+		    "with --trust" },
+		{ { .host = "wrong.test" },
+		    "the certificate of wrong.test is made out to another name: hostname "
+		    "mismatch; is it the right host?" },
+		{ { .host = "127.0.0.2" },
+		    "the certificate of 127.0.0.2 is made out to another name: IP address "
+		    "mismatch; is it the right host?" },
+		{ { .host = "foo.part.test" }, "made out to another name" },
+		{ { .host = "a.b.wild.test" }, "made out to another name" },
+		{ { .host = "hub.test", .server_chain = old },
+		    "the certificate of hub.test is refused: certificate has expired; is this machine's clock right?" },
+		{ { .host = "hub.test", .server_chain = early }, "certificate is not yet valid" },
+	};
+	struct hf_error client, server;
+	struct wish wish;
+	size_t i;
+	int k;
+
+	(void)state;
+	for (i = 0; i < sizeof row / sizeof *row; i++) {
+		for (k = 0; k < 4; k++) {
+			wish = row[i].wish;
+			wish.max = k & 1 ? TLS1_2_VERSION : 0;
+			wish.on_worker = k & 2;
+			must_fail(&wish, &client, &server);
+			assert_int_equal(client.code, HF_ERR_TLS);
+			assert_non_null(strstr(client.text, row[i].said));
+			assert_int_equal(server.code, HF_ERR_TLS);
+			assert_non_null(strstr(server.text, "the client refused our certificate: "));
+		}
+	}
+	drop(old);
+	drop(early);
+}
+
+static void
+names_that_are_trusted(void **state)
+{
+	(void)state;
+	must_talk(&(struct wish){ .host = "127.0.0.1" });
+	must_talk(&(struct wish){ .host = "HUB.test" });
+	must_talk(&(struct wish){ .host = "any.wild.test" });
+}
+
+/* A server that is stricter than ours: it refuses certificates, or the lack of one. */
+static void
+refuse(struct stream *wire, int max, int want_certificate, const char **alert)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+	SSL *ssl;
+	BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
+	struct hf_error err = { 0 };
+	struct tls_conf *conf;
+	struct stream *client;
+	char *p, buf[4096], c;
+	ssize_t r = 0;
+	long n;
+	int i;
+
+	SSL_CTX_use_certificate(ctx, sk_X509_value(server_chain, 0));
+	SSL_CTX_use_PrivateKey(ctx, server_key);
+	SSL_CTX_load_verify_file(ctx, other_trust);
+	SSL_CTX_set_verify(
+	    ctx, SSL_VERIFY_PEER | (want_certificate ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), NULL);
+	SSL_CTX_set_max_proto_version(ctx, max);
+	ssl = SSL_new(ctx);
+	SSL_set_bio(ssl, in, out);
+	SSL_set_accept_state(ssl);
+	assert_int_equal(tls_conf_client(&conf, trust, want_certificate ? NULL : device_chain,
+			     want_certificate ? NULL : device_key, &err),
+	    0);
+	assert_int_equal(pair_new(&client, &wire, 64 * 1024, 0), 0);
+	assert_int_equal(tls_open(&client, conf, client, "hub.test", NULL, &err), 0);
+	tls_conf_free(conf);
+	for (i = 0; i < 20 && r != STREAM_ERR; i++) {
+		r = stream_read(client, &c, 1);
+		while ((n = stream_read(wire, buf, sizeof buf)) > 0)
+			BIO_write(in, buf, (int)n);
+		SSL_do_handshake(ssl);
+		if ((n = BIO_get_mem_data(out, &p)) > 0)
+			assert_int_equal(stream_write(wire, p, (size_t)n), n);
+		(void)BIO_reset(out);
+		ERR_clear_error();
+	}
+	assert_int_equal(r, STREAM_ERR);
+	assert_int_equal(client->err.code, HF_ERR_TLS);
+	*alert = strdup(client->err.text);
+	stream_close(client);
+	stream_close(wire);
+	SSL_free(ssl);
+	SSL_CTX_free(ctx);
+}
+
+static void
+our_certificate_is_refused(void **state)
+{
+	static const int max[] = { TLS1_3_VERSION, TLS1_2_VERSION };
+	const char *said;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		refuse(NULL, max[i], 0, &said);
+		assert_string_equal(said, "hub.test refused our certificate: unknown CA (alert 48)");
+		free((char *)said);
+	}
+	refuse(NULL, TLS1_3_VERSION, 1, &said);
+	assert_string_equal(said, "hub.test wants a certificate and was shown none: alert 116");
+	free((char *)said);
+}
+
+static void
+not_tls_at_all(void **state)
+{
+	struct hf_error err = { 0 };
+	struct tls_conf *conf;
+	struct stream *s, *peer;
+	char c;
+
+	(void)state;
+	assert_int_equal(tls_conf_client(&conf, trust, NULL, NULL, &err), 0);
+	assert_int_equal(pair_new(&s, &peer, 4096, 0), 0);
+	assert_int_equal(tls_open(&s, conf, s, "hub.test", NULL, &err), 0);
+	assert_int_equal(stream_write(peer, "HTTP/1.1 400 Bad Request\r\n\r\n", 28), 28);
+	assert_int_equal(stream_read(s, &c, 1), STREAM_ERR);
+	assert_int_equal(s->err.code, HF_ERR_TLS);
+	assert_non_null(strstr(s->err.text, "hub.test does not speak TLS on this port"));
+	stream_close(s);
+	stream_close(peer);
+
+	assert_int_equal(pair_new(&s, &peer, 4096, 0), 0);
+	assert_int_equal(tls_open(&s, conf, s, "hub.test", NULL, &err), 0);
+	assert_int_equal(stream_read(s, &c, 1), STREAM_WANT_READ);
+	stream_close(peer);
+	assert_int_equal(stream_read(s, &c, 1), STREAM_ERR);
+	assert_int_equal(s->err.code, HF_ERR_NET);
+	assert_string_equal(s->err.text, "hub.test closed the connection during the TLS handshake");
+	stream_close(s);
+	tls_conf_free(conf);
+}
+
+static void
+settings_that_cannot_be(void **state)
+{
+	struct hf_error err = { 0 };
+	struct tls_conf *conf = NULL;
+	struct stream *a, *b, *s = NULL;
+	char empty[] = "/tmp/holdfast-tls-XXXXXX";
+
+	(void)state;
+	assert_int_equal(tls_conf_client(&conf, trust, device_chain, server_key, &err), HF_ERR_KEY);
+	assert_string_equal(
+	    err.text, "the certificate for /CN=device-1 was not made for this key: key values mismatch");
+	err = (struct hf_error){ 0 };
+	assert_int_equal(tls_conf_client(&conf, trust, device_chain, NULL, &err), HF_ERR_ARGS);
+	err = (struct hf_error){ 0 };
+	assert_int_equal(tls_conf_server(&conf, server_chain, device_key, 0, &err), HF_ERR_KEY);
+	err = (struct hf_error){ 0 };
+	assert_int_equal(tls_conf_client(&conf, "/nonexistent/ca.pem", NULL, NULL, &err), HF_ERR_IO);
+	assert_string_equal(err.text, "trust: cannot read /nonexistent/ca.pem: No such file or directory");
+	err = (struct hf_error){ 0 };
+	close(mkstemp(empty));
+	assert_int_equal(tls_conf_client(&conf, empty, NULL, NULL, &err), HF_ERR_ARGS);
+	unlink(empty);
+	assert_null(conf);
+	err = (struct hf_error){ 0 };
+	assert_int_equal(tls_conf_client(&conf, trust, NULL, NULL, &err), 0);
+	assert_int_equal(pair_new(&a, &b, 10, 0), 0);
+	assert_int_equal(
+	    tls_open(&s, conf, a, NULL, NULL, &err), HF_ERR_ARGS); /* no name: nothing to verify */
+	assert_null(s);
+	assert_int_equal(stream_read(b, empty, 1), 0);
+	stream_close(b);
+	tls_conf_free(conf);
+	tls_conf_free(NULL);
+}
+
+/*
+ * A key whose signature waits at a gate, like a slow TPM's, or fails.
+ */
+static sem_t gate, signing, freed;
+static int broken;
+
+static ECDSA_SIG *
+slow_sign(const unsigned char *digest, int n, const BIGNUM *kinv, const BIGNUM *r, EC_KEY *key)
+{
+	ECDSA_SIG *(*sign)(const unsigned char *, int, const BIGNUM *, const BIGNUM *, EC_KEY *);
+
+	if (broken) {
+		ERR_raise_data(ERR_LIB_EC, EC_R_CANNOT_INVERT, "the TPM is on fire (0x123)");
+		return NULL;
+	}
+	sem_post(&signing);
+	sem_wait(&gate);
+	EC_KEY_METHOD_get_sign(EC_KEY_OpenSSL(), NULL, NULL, &sign);
+	return sign(digest, n, kinv, r, key);
+}
+
+static void
+key_gone(EC_KEY *key)
+{
+	(void)key;
+	sem_post(&freed);
+}
+
+static EVP_PKEY *
+slow_key(EC_KEY_METHOD **method)
+{
+	EC_KEY *ec = EC_KEY_dup(EVP_PKEY_get0_EC_KEY(device_key));
+	EVP_PKEY *key = EVP_PKEY_new();
+	int (*sign)(int, const unsigned char *, int, unsigned char *, unsigned *, const BIGNUM *,
+	    const BIGNUM *, EC_KEY *);
+
+	*method = EC_KEY_METHOD_new(EC_KEY_OpenSSL());
+	EC_KEY_METHOD_get_sign(EC_KEY_OpenSSL(), &sign, NULL, NULL);
+	EC_KEY_METHOD_set_sign(*method, sign, NULL, slow_sign);
+	EC_KEY_METHOD_set_init(*method, NULL, key_gone, NULL, NULL, NULL, NULL);
+	assert_int_equal(EC_KEY_set_method(ec, *method), 1);
+	assert_int_equal(EVP_PKEY_assign_EC_KEY(key, ec), 1);
+	return key;
+}
+
+/* The server has no worker here: only the client's key is slow. */
+static void
+open_slow(struct scene *s, EVP_PKEY *key, struct work *w)
+{
+	struct hf_error err = { 0 };
+
+	memset(s, 0, sizeof *s);
+	s->work = w;
+	assert_int_equal(tls_conf_client(&s->client_conf, trust, device_chain, key, &err), 0);
+	assert_int_equal(tls_conf_server(&s->server_conf, server_chain, server_key, 0, &err), 0);
+	assert_int_equal(pair_new(&s->wire[0], &s->wire[1], 64 * 1024, 0), 0);
+	assert_int_equal(tls_open(&s->client, s->client_conf, s->wire[0], "hub.test", w, &err), 0);
+	assert_int_equal(tls_open(&s->server, s->server_conf, s->wire[1], NULL, NULL, &err), 0);
+	tls_conf_free(s->client_conf);
+	tls_conf_free(s->server_conf);
+}
+
+static void
+until_it_signs(struct scene *s)
+{
+	char c;
+
+	while (sem_trywait(&signing) != 0) {
+		assert_int_not_equal(stream_read(s->client, &c, 1), STREAM_ERR);
+		assert_int_not_equal(stream_read(s->server, &c, 1), STREAM_ERR);
+		poll(NULL, 0, 1);
+	}
+}
+
+static void
+the_loop_goes_on_while_a_key_signs(void **state)
+{
+	struct hf_error err = { 0 };
+	EC_KEY_METHOD *method;
+	EVP_PKEY *key = slow_key(&method);
+	struct work *w;
+	struct scene slow, quick;
+	short events;
+	int i, fd;
+	char c;
+
+	(void)state;
+	assert_int_equal(work_new(&w, &err), 0);
+	open_slow(&slow, key, w);
+	until_it_signs(&slow);
+	open_scene(&quick, &(struct wish){ .host = "hub.test" });
+	for (i = 0; i < 100; i++) {
+		assert_int_equal(stream_read(slow.client, &c, 1), STREAM_WANT_WORK);
+		assert_int_equal(stream_write(slow.client, &c, 1), STREAM_WANT_WORK);
+		assert_int_equal(carry(&quick, quick.client, quick.server, "message", 7), 7);
+	}
+	stream_wait(slow.client, STREAM_WANT_WORK, &fd, &events);
+	assert_int_equal(fd, work_fd(w));
+	assert_int_equal(events, POLLIN);
+	close_scene(&quick);
+	sem_post(&gate);
+	assert_int_equal(carry(&slow, slow.client, slow.server, "at last", 7), 7);
+	assert_int_equal(sk_X509_num(tls_peer(slow.server)), 2);
+	close_scene(&slow);
+	EVP_PKEY_free(key);
+	sem_wait(&freed);
+	EC_KEY_METHOD_free(method);
+}
+
+static void
+closing_does_not_wait_for_the_key(void **state)
+{
+	struct hf_error err = { 0 };
+	EC_KEY_METHOD *method;
+	EVP_PKEY *key = slow_key(&method);
+	struct work *w;
+	struct scene s;
+
+	(void)state;
+	assert_int_equal(work_new(&w, &err), 0);
+	open_slow(&s, key, w);
+	until_it_signs(&s);
+	EVP_PKEY_free(key);
+	close_scene(&s); /* the worker holds all that the signature needs */
+	assert_int_not_equal(sem_trywait(&freed), 0);
+	sem_post(&gate);
+	sem_wait(&freed);
+	poll(NULL, 0, 20);
+	EC_KEY_METHOD_free(method);
+}
+
+static void
+a_key_that_fails_is_named(void **state)
+{
+	struct hf_error err = { 0 };
+	EC_KEY_METHOD *method;
+	EVP_PKEY *key = slow_key(&method);
+	struct work *w;
+	struct scene s;
+	ssize_t r;
+	char c;
+
+	(void)state;
+	broken = 1;
+	assert_int_equal(work_new(&w, &err), 0);
+	open_slow(&s, key, w);
+	while ((r = stream_read(s.client, &c, 1)) != STREAM_ERR) {
+		stream_read(s.server, &c, 1);
+		rest(&s, r);
+	}
+	assert_int_equal(s.client->err.code, HF_ERR_KEY);
+	assert_string_equal(
+	    s.client->err.text, "our key did not sign for TLS with hub.test: the TPM is on fire (0x123)");
+	close_scene(&s);
+	EVP_PKEY_free(key);
+	sem_wait(&freed);
+	EC_KEY_METHOD_free(method);
+	broken = 0;
+}
+
+/* The same over real sockets, as two programs would. */
+static int
+loopback(uint16_t *port)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof in;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&in, sizeof in), 0);
+	assert_int_equal(listen(fd, 5), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &len), 0);
+	*port = ntohs(in.sin_port);
+	return fd;
+}
+
+static void
+over_sockets(void **state)
+{
+	static uint8_t much[300 * 1000];
+	struct hf_error err = { 0 };
+	struct tls_conf *cc, *sc;
+	struct stream *tcp;
+	struct scene s = { 0 };
+	struct pollfd p;
+	uint16_t port;
+	int listener = loopback(&port), on_worker;
+	char c;
+
+	(void)state;
+	for (on_worker = 0; on_worker < 2; on_worker++) {
+		s.work = NULL;
+		if (on_worker)
+			assert_int_equal(work_new(&s.work, &err), 0);
+		assert_int_equal(tls_conf_client(&cc, trust, device_chain, device_key, &err), 0);
+		assert_int_equal(tls_conf_server(&sc, server_chain, server_key, 0, &err), 0);
+		assert_int_equal(tcp_connect(&tcp, s.work, "127.0.0.1", port, &err), 0);
+		assert_int_equal(tls_open(&s.client, cc, tcp, "127.0.0.1", s.work, &err), 0);
+		assert_true(stream_read(s.client, &c, 1) < 0);
+		p = (struct pollfd){ listener, POLLIN, 0 };
+		while (poll(&p, 1, 1) != 1)
+			stream_read(s.client, &c, 1);
+		assert_int_equal(tcp_from_fd(&tcp, accept(listener, NULL, NULL), "the device", &err), 0);
+		assert_int_equal(tls_open(&s.server, sc, tcp, NULL, s.work, &err), 0);
+		tls_conf_free(cc);
+		tls_conf_free(sc);
+		assert_int_equal(carry(&s, s.client, s.server, much, sizeof much), sizeof much);
+		assert_int_equal(carry(&s, s.server, s.client, much, sizeof much), sizeof much);
+		assert_int_equal(stream_read(s.client, &c, 1), STREAM_WANT_READ);
+		stream_wait(s.client, STREAM_WANT_READ, &p.fd, &p.events);
+		assert_int_equal(p.events, POLLIN);
+		while (stream_write(s.client, much, sizeof much) != STREAM_WANT_WRITE)
+			;
+		stream_wait(s.client, STREAM_WANT_READ, &p.fd, &p.events); /* for what waits below, too */
+		assert_int_equal(p.events, POLLIN | POLLOUT);
+		close_scene(&s);
+	}
+	close(listener);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(all_ways_of_talking),
+		cmocka_unit_test(the_peer_says_goodbye),
+		cmocka_unit_test(a_cut_is_no_goodbye),
+		cmocka_unit_test(last_words_come_through),
+		cmocka_unit_test(what_waits_below_is_asked_for),
+		cmocka_unit_test(certificates_that_are_not_trusted),
+		cmocka_unit_test(names_that_are_trusted),
+		cmocka_unit_test(our_certificate_is_refused),
+		cmocka_unit_test(not_tls_at_all),
+		cmocka_unit_test(settings_that_cannot_be),
+		cmocka_unit_test(the_loop_goes_on_while_a_key_signs),
+		cmocka_unit_test(closing_does_not_wait_for_the_key),
+		cmocka_unit_test(a_key_that_fails_is_named),
+		cmocka_unit_test(over_sockets),
+	};
+
+	sem_init(&gate, 0, 0);
+	sem_init(&signing, 0, 0);
+	sem_init(&freed, 0, 0);
+	return cmocka_run_group_tests(tests, make_all, free_all);
+}
