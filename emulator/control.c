@@ -381,17 +381,16 @@ static int
 call(const struct config *conf, struct hf_error *err)
 {
 	struct sockaddr_un at;
-	int dir = -1, fd = socket_in(conf->data, &at, &dir), r;
+	int dir = -1, fd = socket_in(conf->data, &at, &dir);
+	int up = fd >= 0 && connect(fd, (struct sockaddr *)&at, sizeof(at)) == 0;
 
-	if (dir < 0)
-		return err_sys(err, HF_ERR_NET, "opening the data folder %s", conf->data);
-	r = fd < 0 ? -1 : connect(fd, (struct sockaddr *)&at, sizeof(at));
-	if (r < 0)
+	if (!up)
 		err_sys(err, HF_ERR_NET,
-		    "no emulator listens with the data folder %s; start one with holdfast-emulator --data %s",
+		    "no emulator listens with the data folder %s (start one: holdfast-emulator --data %s)",
 		    conf->data, conf->data);
-	close(dir);
-	if (r == 0)
+	if (dir >= 0)
+		close(dir);
+	if (up)
 		return fd;
 	if (fd >= 0)
 		close(fd);
