@@ -178,7 +178,7 @@ parse(struct tool *t, int argc, char **argv)
 	}
 	while ((c = getopt_long(argc, argv, "", o, &at)) != -1) {
 		if (c != 0)
-			return 2;
+			return fputs("holdfast --help lists the options\n", stderr), 2;
 		given[at] = optarg != NULL ? optarg : o[at].has_arg == no_argument ? "1" : "";
 		if (strcmp(rows[at].name, "property") != 0)
 			continue;

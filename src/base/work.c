@@ -1,6 +1,7 @@
 #include "base/work.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -18,6 +19,63 @@ struct work {
 	int started; /* there is a thread, which shares this struct with the owner */
 	int left;    /* the owner has left: the thread frees */
 };
+
+/*
+ * exit() tears down what jobs work with, OpenSSL's tables first: so it waits for those that are out, but for the loose
+ * ones, and no further one begins. Registered once OpenSSL has registered its own handler, hence called before that.
+ */
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t idle;
+	int busy, ending;
+} process = { .lock = PTHREAD_MUTEX_INITIALIZER, .idle = PTHREAD_COND_INITIALIZER };
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void
+at_exit(void)
+{
+	pthread_mutex_lock(&process.lock);
+	process.ending = 1;
+	while (process.busy > 0)
+		pthread_cond_wait(&process.idle, &process.lock);
+	pthread_mutex_unlock(&process.lock);
+}
+
+/* The parent's threads are not in the child. */
+static void
+at_fork(void)
+{
+	pthread_mutex_init(&process.lock, NULL);
+	pthread_cond_init(&process.idle, NULL);
+	process.busy = 0;
+}
+
+static void
+prepare(void)
+{
+	OPENSSL_init_crypto(0, NULL);
+	atexit(at_exit);
+	pthread_atfork(NULL, NULL, at_fork);
+}
+
+static void
+begin(const struct job *job)
+{
+	pthread_mutex_lock(&process.lock);
+	while (process.ending)
+		pthread_cond_wait(&process.idle, &process.lock);
+	process.busy += !job->loose;
+	pthread_mutex_unlock(&process.lock);
+}
+
+static void
+end(int loose)
+{
+	pthread_mutex_lock(&process.lock);
+	process.busy -= !loose;
+	pthread_cond_broadcast(&process.idle);
+	pthread_mutex_unlock(&process.lock);
+}
 
 int
 work_new(struct work **out, struct hf_error *err)
@@ -82,20 +140,24 @@ run_first(struct work *w)
 {
 	struct job *job = w->queue;
 	const uint64_t one = 1;
+	int loose = job->loose;
 
 	take(&w->queue, job);
 	job->state = RUNNING;
 	w->running = job;
 	pthread_mutex_unlock(&w->lock);
+	begin(job);
 	job->run(job);
 	pthread_mutex_lock(&w->lock);
 	w->running = NULL;
 	if (job->state == DROPPED) {
 		pthread_mutex_unlock(&w->lock);
 		job->free(job);
+		end(loose);
 		pthread_mutex_lock(&w->lock);
 		return;
 	}
+	end(loose);
 	append(&w->done, job, DONE);
 	while (write(w->fd, &one, sizeof one) < 0 && errno == EINTR)
 		;
@@ -127,6 +189,7 @@ start(struct work *w)
 	pthread_t id;
 	int r;
 
+	pthread_once(&once, prepare);
 	sigfillset(&all);
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);

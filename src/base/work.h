@@ -13,8 +13,9 @@ struct work;
 struct job {
 	void (*run)(struct job *);
 	void (*free)(struct job *); /* now or once run() has returned, on either thread */
-	struct job *next;	    /* the worker's */
-	int state;		    /* the worker's */
+	int loose;	  /* exit() need not wait for it: it touches nothing that exit() tears down */
+	struct job *next; /* the worker's */
+	int state;	  /* the worker's */
 };
 int work_new(struct work **, struct hf_error *);
 int work_post(struct work *, struct job *, struct hf_error *);

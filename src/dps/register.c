@@ -193,10 +193,10 @@ advice(const struct dps_register *r, const struct dps_reply *p)
 	if (p->status != 401 && p->status != 403 && p->code / 1000 != 401)
 		return "quote the tracking id to whoever runs this DPS";
 	if (r->kind == HSM_TPM)
-		return "compare the enrollment's endorsement key with that of \"holdfast identity\"";
+		return "is it enrolled, with the endorsement key that \"holdfast identity\" shows?";
 	if (r->kind == HSM_X509)
-		return "compare the enrollment's certificate with that of \"holdfast identity\", and look at its dates";
-	return "compare the enrollment's key with the device's, and the device's clock with the time";
+		return "is it enrolled, with the certificate that \"holdfast identity\" shows or its CA, and are its dates right?";
+	return "is it enrolled, with the device's own key, and is the device's clock right?";
 }
 
 static void
