@@ -541,6 +541,38 @@ settings_that_cannot_be(void **state)
 	tls_conf_free(NULL);
 }
 
+static void
+the_systems_trust_does_not_know_our_ca(void **state)
+{
+	struct hf_error err = { 0 };
+	struct tls_conf *conf, *server;
+	struct stream *a, *b;
+	ssize_t r = 0;
+	char c;
+	int i;
+
+	(void)state;
+	if (tls_conf_client(&conf, NULL, NULL, NULL, &err) < 0) { /* a machine without any CA says so */
+		assert_int_equal(err.code, HF_ERR_IO);
+		assert_non_null(strstr(err.text, "give a file with --trust"));
+		return;
+	}
+	assert_int_equal(tls_conf_server(&server, server_chain, server_key, 0, &err), 0);
+	assert_int_equal(pair_new(&a, &b, 64 * 1024, 0), 0);
+	assert_int_equal(tls_open(&a, conf, a, "hub.test", NULL, &err), 0);
+	assert_int_equal(tls_open(&b, server, b, NULL, NULL, &err), 0);
+	for (i = 0; i < 10 && r != STREAM_ERR; i++) {
+		r = stream_read(a, &c, 1);
+		stream_read(b, &c, 1);
+	}
+	assert_int_equal(r, STREAM_ERR);
+	assert_non_null(strstr(a->err.text, "is not trusted"));
+	stream_close(a);
+	stream_close(b);
+	tls_conf_free(conf);
+	tls_conf_free(server);
+}
+
 /*
  * A key whose signature waits at a gate, like a slow TPM's, or fails.
  */
@@ -774,6 +806,7 @@ main(void)
 		cmocka_unit_test(our_certificate_is_refused),
 		cmocka_unit_test(not_tls_at_all),
 		cmocka_unit_test(settings_that_cannot_be),
+		cmocka_unit_test(the_systems_trust_does_not_know_our_ca),
 		cmocka_unit_test(the_loop_goes_on_while_a_key_signs),
 		cmocka_unit_test(closing_does_not_wait_for_the_key),
 		cmocka_unit_test(a_key_that_fails_is_named),
