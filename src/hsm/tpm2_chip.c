@@ -241,7 +241,13 @@ tpm2_fail(struct tpm2 *t, TSS2_RC rc, struct hf_error *err, const char *fmt, ...
 void
 tpm2_flush(struct tpm2 *t, ESYS_TR *tr)
 {
-	if (*tr != ESYS_TR_NONE && Esys_FlushContext(t->esys, *tr) != TSS2_RC_SUCCESS)
+	TSS2_RC rc = TSS2_RC_SUCCESS;
+
+	if (*tr != ESYS_TR_NONE)
+		rc = Esys_FlushContext(t->esys, *tr);
+	if (rc)
 		Esys_TR_Close(t->esys, tr);
+	if (!from_tpm(rc))
+		t->chip->broken = 1;
 	*tr = ESYS_TR_NONE;
 }
