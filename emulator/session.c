@@ -213,7 +213,7 @@ take_events(struct session *s)
 	}
 	if (r < 0)
 		session_finish(s, "%s", s->engine.err.text);
-	s->stuck = r == 1;
+	s->stuck = r == 1 && !s->finishing;
 	if (s->kind == SESSION_HTTP && s->http.closing)
 		session_finish(s, NULL);
 }
@@ -245,6 +245,13 @@ next_deadline(struct session *s)
 	return s->role == HUB_DEVICE ? sooner(at, in_wall_time(s, s->admission.until)) : at;
 }
 
+/* A refused request is heard out, or its sender might be cut off before it has read why. */
+static int
+lingers(const struct session *s)
+{
+	return s->finishing && s->kind == SESSION_HTTP && s->http.failed && !s->pump.eof;
+}
+
 int
 session_read(struct session *s)
 {
@@ -254,13 +261,13 @@ session_read(struct session *s)
 	s->pump.hold_out = 1;
 	if (s->role == HUB_DEVICE)
 		hub_check(s);
-	for (i = 0; i < STEPS && r == 1 && !s->over && !s->finishing; i++) {
+	for (i = 0; i < STEPS && r == 1 && !s->over && (!s->finishing || lingers(s)); i++) {
 		r = pump_step(&s->pump, s->e->now.ms);
 		take_events(s);
 	}
 	s->more = r == 1;
-	if (r < 0 && !s->finishing)
-		session_end(s, "%s", s->pump.err.text);
+	if (r < 0)
+		session_end(s, s->finishing ? NULL : "%s", s->pump.err.text);
 	if (s->e->now.ms >= patience(s))
 		session_end(s, s->finishing ? NULL : "nothing useful came for %d s", HANDSHAKE_MS / 1000);
 	return s->over ? HF_ERR_NET : i > 1;
@@ -275,7 +282,7 @@ session_write(struct session *s)
 	s->pump.hold_out = 0;
 	for (i = 0; i < STEPS && r == 1 && !s->over && buf_size(&s->engine.out) > 0; i++)
 		r = pump_step(&s->pump, s->e->now.ms);
-	if (s->finishing && (r < 0 || buf_size(&s->engine.out) == 0))
+	if (s->finishing && (r < 0 || (buf_size(&s->engine.out) == 0 && !lingers(s))))
 		s->over = 1;
 	if (s->over)
 		return HF_ERR_NET;

@@ -90,6 +90,9 @@ expect line7 "$out"
 out=$(web localhost "/enrollments/line7?api-version=2021-10-01") && fail "the service API asks for no token"
 expect 401 "$out"
 
+code=$(head -c 4000000 /dev/zero | web localhost / -X PUT -H Expect: --data-binary @- -o "$dir/body" -w '%{http_code}' || true)
+[ "$code" = 413 ] || fail "4 MB: status $code"
+
 device=$(token "$scope/registrations/line7" "$key" registration)
 register() {
 	web "$HOLDFAST_ENDPOINT" "/$scope/registrations/line7/$1?api-version=2021-06-01" -H "Authorization: $device" "${@:2}"
