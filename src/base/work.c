@@ -59,12 +59,12 @@ prepare(void)
 }
 
 static void
-begin(const struct job *job)
+begin(int loose)
 {
 	pthread_mutex_lock(&process.lock);
 	while (process.ending)
 		pthread_cond_wait(&process.idle, &process.lock);
-	process.busy += !job->loose;
+	process.busy += !loose;
 	pthread_mutex_unlock(&process.lock);
 }
 
@@ -146,7 +146,7 @@ run_first(struct work *w)
 	job->state = RUNNING;
 	w->running = job;
 	pthread_mutex_unlock(&w->lock);
-	begin(job);
+	begin(loose);
 	job->run(job);
 	pthread_mutex_lock(&w->lock);
 	w->running = NULL;
@@ -177,6 +177,9 @@ thread_main(void *arg)
 	}
 	pthread_mutex_unlock(&w->lock);
 	destroy(w);
+	begin(0);
+	OPENSSL_thread_stop(); /* while its tables still stand: they know what is this thread's */
+	end(0);
 	return NULL;
 }
 
