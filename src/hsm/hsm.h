@@ -40,18 +40,20 @@ struct hsm_ops {
 struct hsm {
 	const struct hsm_ops *ops;
 	enum hsm_kind kind;
-	int blocks;		    /* calls may take long */
-	atomic_int holders;	    /* hsm_open() gives the first */
-	uint8_t fingerprint[32];    /* see hsm_fingerprint(); all zero until it is known */
-	char key_handle[16];	    /* TPM: where the hub's key is kept; "" */
-	char registration_id[129];  /* what the identity itself says: certificate's CN, EK's hash (after identity()); or "" */
+	int blocks;		 /* calls may take long */
+	atomic_int holders;	 /* hsm_open() gives the first */
+	uint8_t fingerprint[32]; /* see hsm_fingerprint(); all zero until it is known */
+	char key_handle[16];	 /* TPM: where the hub's key is kept; "" */
+	char registration_id
+	    [129]; /* what the identity itself says: certificate's CN, EK's hash (after identity()); or "" */
 };
 
 /* The settings that choose and shape an identity; the names of holdfast.h. NULL: not set. */
 struct hsm_settings {
 	const char *tpm, *cert, *key, *symmetric_key, *group_key;
 	const char *registration_id; /* a derived key hangs on it */
-	const char *ek_handle, *srk_handle, *key_handle, *owner_auth_file, *endorsement_auth_file, *ek_template, *force;
+	const char *ek_handle, *srk_handle, *key_handle, *owner_auth_file, *endorsement_auth_file,
+	    *ek_template, *force;
 };
 /* Opens the one identity that the settings name; none or two are HF_ERR_ARGS. */
 int hsm_open(struct hsm **, const struct hsm_settings *, struct hf_error *);
@@ -62,7 +64,8 @@ void hsm_close(struct hsm *);	    /* the last holder closes it; NULL is fine */
 int hsm_fingerprint(struct hsm *, char hex[65], struct hf_error *);
 
 /* The backends. */
-int hsm_symkey_open(struct hsm **, const char *file, const char *group_file, const char *registration_id, struct hf_error *);
+int hsm_symkey_open(
+    struct hsm **, const char *file, const char *group_file, const char *registration_id, struct hf_error *);
 int hsm_file_open(struct hsm **, const char *cert_file, const char *key_uri, struct hf_error *);
 int hsm_tpm2_open(struct hsm **, const struct hsm_settings *, struct hf_error *);
 #endif

@@ -6,7 +6,6 @@
 #include <unistd.h>
 #include <tss2/tss2_rc.h>
 #include <tss2/tss2_tctildr.h>
-#include "base/str.h"
 #include "hsm/tpm2.h"
 
 /* All who name one TCTI share a connection: an ESYS context is not thread-safe, and swtpm serves one at a time. */

@@ -1,4 +1,3 @@
-#include <stdlib.h>
 #include <string.h>
 #include <openssl/crypto.h>
 #include <tss2/tss2_mu.h>

@@ -1,7 +1,6 @@
 #include <string.h>
 #include <openssl/evp.h>
 #include <tss2/tss2_mu.h>
-#include "base/str.h"
 #include "hsm/tpm2.h"
 
 /* PolicySecret(endorsement): whoever may use that hierarchy may use the EK. */
