@@ -9,7 +9,10 @@
 #define KEEP_ALIVE 60
 #define BODY_MAX   (128 * 1024) /* DPS messages are 96 KB at most */
 
+#define ROUNDS 32 /* of one step; then the loop has its turn */
+
 enum line { CLOSED, OPENING, READY };
+enum asked { NOTHING, DUE, SAID }; /* a request waits for the line; is unanswered */
 
 struct dps_client {
 	struct dps_settings set;
@@ -28,6 +31,7 @@ struct dps_client {
 	struct mqtt mqtt;
 	struct http http;
 	int begun, asked; /* reg is there; a request waits for the line */
+	int fresh;	  /* the line is another than watch last saw, maybe under the same number */
 	int64_t now, deadline;
 	struct dps_assignment got;
 	struct hf_error err;
@@ -89,10 +93,10 @@ dps_client_new(struct dps_client **out, const struct dps_settings *set, struct h
 {
 	struct dps_client *c = calloc(1, sizeof(*c));
 
-	(void)now;
 	if (c == NULL)
 		return err_memory(e);
 	c->set = *set;
+	c->since = now;
 	c->hsm = hsm;
 	c->net = net;
 	c->work = work;
@@ -139,7 +143,7 @@ dps_client_free(struct dps_client *c)
 
 /* What the identity job found: who we are; then the registration begins. */
 static int
-begin(struct dps_client *c, struct key_job *k, struct moment now)
+begin(struct dps_client *c, struct key_job *k)
 {
 	const char *id = c->set.registration_id != NULL ? c->set.registration_id : c->hsm->registration_id;
 	const char *ek = NULL, *srk = NULL;
@@ -169,10 +173,32 @@ begin(struct dps_client *c, struct key_job *k, struct moment now)
 	}
 	c->begun = 1;
 	if (dps_register_init(&c->reg, c->hsm->kind, c->who.id, ek, srk, c->set.payload, c->set.seed,
-		c->set.timeout_ms, now) < 0)
+		c->set.timeout_ms, c->since) < 0)
 		return err_memory(&c->err);
 	log_line(c->log, "registering %s with %s, ID scope %s, over %s", c->who.id, c->host, c->who.scope,
 	    c->set.transport == DPS_HTTP ? "HTTPS" : "MQTT");
+	return 0;
+}
+
+/* Takes what a job has made. */
+static int
+key_take(struct dps_client *c, struct key_job *k, struct moment now)
+{
+	if (k->rc < 0) {
+		c->err = k->err;
+		return k->rc;
+	}
+	if (k->what == KEY_IDENTITY)
+		return begin(c, k);
+	if (k->what == KEY_KEEP) {
+		if (dps_state_copy(&c->got.state, &k->state) < 0)
+			return err_memory(&c->err);
+		dps_register_kept(&c->reg, now);
+		return 0;
+	}
+	if (buf_str(&k->token) == NULL || str_set(&c->who.token, buf_str(&k->token)) < 0)
+		return err_memory(&c->err);
+	dps_register_signed(&c->reg, k->expiry, now);
 	return 0;
 }
 
@@ -180,51 +206,41 @@ static int
 key_ended(struct dps_client *c, struct moment now)
 {
 	struct key_job *k = c->key;
-	int rc = k->rc;
+	int rc;
 
 	c->key = NULL;
-	if (rc < 0 && c->begun)
-		dps_register_broke(&c->reg, &k->err);
-	else if (rc < 0)
-		c->err = k->err;
-	else if (k->what == KEY_IDENTITY)
-		rc = begin(c, k, now);
-	else if (k->what == KEY_KEEP) {
-		rc = dps_state_copy(&c->got.state, &k->state);
-		dps_register_kept(&c->reg, now);
-	} else {
-		rc = str_set(&c->who.token, buf_str(&k->token));
-		dps_register_signed(&c->reg, k->expiry, now);
-	}
+	rc = key_take(c, k, now);
 	key_job_free(k);
-	return rc < 0 && !c->begun ? rc : 0;
+	return rc;
 }
 
+/* The reason may stand in what hanging up wipes. */
 static void
 lost(struct dps_client *c, const struct hf_error *why, struct moment now)
 {
+	struct hf_error e = *why;
+
 	hang_up(c);
-	c->asked = 0;
-	log_line(c->log, "%s", why->text);
-	dps_register_lost(&c->reg, why, now);
+	c->asked = NOTHING;
+	log_line(c->log, "%s", e.text);
+	dps_register_lost(&c->reg, &e, now);
 }
 
 static int
-dial(struct dps_client *c)
+dial(struct dps_client *c, struct moment now)
 {
 	struct hf_error e = { 0 };
-	int rc = 0;
 
 	memset(&c->pump, 0, sizeof(c->pump));
 	mqtt_init(&c->mqtt, 0, BODY_MAX);
 	if (http_init(&c->http, 0, BODY_MAX) < 0)
 		return err_memory(&c->err);
 	c->line = OPENING;
+	c->fresh = 1;
 	c->pump.engine = c->set.transport == DPS_HTTP ? &c->http.engine : &c->mqtt.engine;
-	rc = c->net->open(c->net, &c->pump.stream, c->host, c->port, c->tls, c->work, &e);
-	if (rc < 0) {
-		c->err = e;
-		return rc;
+	if (c->net->open(c->net, &c->pump.stream, c->host, c->port, c->tls, c->work, &e) < 0) {
+		lost(c, &e, now);
+		return 0;
 	}
 	if (c->set.transport == DPS_HTTP) {
 		c->line = READY;
@@ -236,7 +252,7 @@ dial(struct dps_client *c)
 static int
 say(struct dps_client *c)
 {
-	c->asked = 0;
+	c->asked = SAID;
 	if (c->set.transport == DPS_HTTP)
 		return dps_http_put_request(&c->http, &c->who, &c->reg.request, c->host);
 	return dps_mqtt_put_request(&c->mqtt, &c->reg.request, c->who.id);
@@ -245,6 +261,7 @@ say(struct dps_client *c)
 static void
 hear(struct dps_client *c, int rc, struct dps_reply *p, struct hf_error *e, struct moment now)
 {
+	c->asked = NOTHING;
 	if (rc < 0) {
 		dps_reply_fini(p);
 		dps_register_broke(&c->reg, e);
@@ -256,10 +273,15 @@ hear(struct dps_client *c, int rc, struct dps_reply *p, struct hf_error *e, stru
 }
 
 static void
-refused(struct dps_client *c, int code)
+refused(struct dps_client *c, int code, struct moment now)
 {
 	struct hf_error e = { 0 };
 
+	if (code == 3) {
+		err_set(&e, HF_ERR_NET, "DPS at %s is not available now (MQTT code 3)", c->host);
+		lost(c, &e, now);
+		return;
+	}
 	err_set(&e, HF_ERR_AUTH,
 	    "DPS at %s refused the connection of %s (MQTT code %d); check ID scope, key and clock", c->host,
 	    c->who.id, code);
@@ -273,6 +295,18 @@ closed(struct dps_client *c, struct moment now)
 	struct hf_error e = { 0 };
 
 	err_set(&e, HF_ERR_NET, "DPS at %s closed the connection", c->host);
+	lost(c, &e, now);
+}
+
+static void
+subscribed(struct dps_client *c, const struct mqtt_suback *s, struct moment now)
+{
+	struct hf_error e = { 0 };
+
+	c->line = READY;
+	if (s->count == 1 && s->code[0] <= 1)
+		return;
+	err_set(&e, HF_ERR_PROTOCOL, "DPS at %s refused the subscription to its answers", c->host);
 	lost(c, &e, now);
 }
 
@@ -291,11 +325,11 @@ mqtt_event(struct dps_client *c, struct moment now)
 	if (ev.type == MQTT_CLOSED)
 		closed(c, now);
 	else if (ev.type == MQTT_CONNACK && ev.connack.code != 0)
-		refused(c, ev.connack.code);
+		refused(c, ev.connack.code, now);
 	else if (ev.type == MQTT_CONNACK)
 		return mqtt_subscribe(&c->mqtt, DPS_MQTT_FILTER, 1) < 0 ? HF_ERR_MEMORY : 1;
 	else if (ev.type == MQTT_SUBACK)
-		c->line = READY;
+		subscribed(c, &ev.suback, now);
 	else if (ev.type == MQTT_PUBLISH) {
 		if (ev.publish.qos > 0)
 			(void)mqtt_puback(&c->mqtt, ev.publish.id);
@@ -347,7 +381,7 @@ converse(struct dps_client *c, struct moment now)
 	return rc < 0 ? rc : heard || moved != 0;
 }
 
-static int
+static void
 state_fill(struct dps_client *c, struct key_job *k, struct moment now)
 {
 	const struct dps_reply *p = &c->reg.reply;
@@ -360,7 +394,6 @@ state_fill(struct dps_client *c, struct key_job *k, struct moment now)
 	(void)str_fmt(s->device, sizeof(s->device), "%s", p->device);
 	(void)str_fmt(s->handle, sizeof(s->handle), "%s", c->hsm->key_handle);
 	s->at = now.wall;
-	return 0;
 }
 
 /* A key job out of what the service said or the moment demands. */
@@ -395,6 +428,18 @@ assigned(struct dps_client *c)
 	return str_set(&c->got.payload, p->payload);
 }
 
+/* A line on which the last request was not answered is not trusted with another; nor goes an old token with it. */
+static int
+ask_send(struct dps_client *c, struct moment now)
+{
+	if (c->asked != NOTHING)
+		hang_up(c);
+	if (c->reg.token_until == 0)
+		str_free(&c->who.token);
+	c->asked = DUE;
+	return c->line == CLOSED ? dial(c, now) : 0;
+}
+
 /* Does what the registration asks for. 2: assigned; 1: something was done; 0: wait; negative: over. */
 static int
 obey(struct dps_client *c, struct moment now)
@@ -403,17 +448,14 @@ obey(struct dps_client *c, struct moment now)
 
 	if (!c->begun || (c->key != NULL && now.ms < c->reg.limit))
 		return 0;
-	if (c->asked && c->line == READY)
+	if (c->asked == DUE && c->line == READY)
 		return say(c) < 0 ? err_memory(&c->err) : 1;
 	ask = dps_register_next(&c->reg, now);
 	switch (ask) {
 	case DPS_ASK_WAIT:
 		return 0;
 	case DPS_ASK_SEND:
-		c->asked = 1;
-		return c->line == CLOSED && dial(c) < 0
-			   ? (c->err.code != 0 ? c->err.code : err_memory(&c->err))
-			   : 1;
+		return ask_send(c, now) < 0 ? err_memory(&c->err) : 1;
 	case DPS_ASSIGNED:
 		return assigned(c) < 0 ? err_memory(&c->err) : 2;
 	case DPS_FAILED:
@@ -441,8 +483,10 @@ dps_client_step(struct dps_client *c, struct moment now)
 			hang_up(c);
 		if (did < 0 || did == 2)
 			return did < 0 ? did : 1;
-	} while (heard || did);
-	c->deadline = !c->begun ? NEVER : c->key != NULL ? c->reg.limit : c->reg.deadline;
+	} while ((heard || did) && ++rounds < ROUNDS);
+	c->deadline = c->key == NULL ? c->reg.deadline : c->since.ms + c->set.timeout_ms;
+	if (rounds == ROUNDS)
+		c->deadline = now.ms;
 	if (c->line != CLOSED)
 		c->deadline = sooner(c->deadline, c->pump.engine->ops->tick(c->pump.engine, now.ms));
 	return 0;
@@ -460,6 +504,9 @@ dps_client_watch(struct dps_client *c, struct watch *w)
 	int fd = -1;
 	short events = 0;
 
+	if (c->fresh)
+		watch_set(w, WATCH_STREAM, -1, 0);
+	c->fresh = 0;
 	if (c->line != CLOSED)
 		pump_wait(&c->pump, &fd, &events);
 	watch_set(w, WATCH_STREAM, fd, events);

@@ -34,6 +34,7 @@ struct hub_client {
 	struct pump pump;
 	struct mqtt mqtt;
 	struct buf topic;
+	int fresh; /* the line is another than watch last saw, maybe under the same number */
 	int64_t deadline;
 	struct buf told; /* what happened and was not yet taken */
 	int over;
@@ -177,6 +178,7 @@ dial(struct hub_client *c)
 	memset(&c->pump, 0, sizeof(c->pump));
 	mqtt_init(&c->mqtt, 0, PACKET_MAX);
 	c->line = OPENING;
+	c->fresh = 1;
 	c->pump.engine = &c->mqtt.engine;
 	if (c->net->open(c->net, &c->pump.stream, c->host, c->port, c->tls, c->work, &e) < 0) {
 		hub_device_broke(c->device, &e);
@@ -423,6 +425,9 @@ hub_client_watch(struct hub_client *c, struct watch *w)
 		dps_client_watch(c->dps, w);
 		return;
 	}
+	if (c->fresh)
+		watch_set(w, WATCH_STREAM, -1, 0);
+	c->fresh = 0;
 	if (c->line != CLOSED)
 		pump_wait(&c->pump, &fd, &events);
 	watch_set(w, WATCH_STREAM, fd, events);
