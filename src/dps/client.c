@@ -30,8 +30,10 @@ struct dps_client {
 	struct pump pump;
 	struct mqtt mqtt;
 	struct http http;
-	int begun, asked; /* reg is there; a request waits for the line */
-	int fresh;	  /* the line is another than watch last saw, maybe under the same number */
+	enum asked asked;
+	int begun; /* reg is there */
+	int fresh; /* the line is another than watch last saw, maybe under the same number */
+	struct moment since;
 	int64_t now, deadline;
 	struct dps_assignment got;
 	struct hf_error err;
@@ -469,12 +471,16 @@ obey(struct dps_client *c, struct moment now)
 int
 dps_client_step(struct dps_client *c, struct moment now)
 {
-	int heard, did;
+	int heard, did, rounds = 0;
 
 	c->now = now.ms;
 	do {
 		if (c->key != NULL && key_job_done(c->key, c->work) && key_ended(c, now) < 0)
 			return c->err.code;
+		if (!c->begun && now.ms >= c->since.ms + c->set.timeout_ms)
+			return err_set(&c->err, HF_ERR_TIMEOUT,
+			    "register: the key did not say in %d s who this device is",
+			    (int)(c->set.timeout_ms / 1000));
 		heard = converse(c, now);
 		if (heard < 0)
 			return err_memory(&c->err);

@@ -52,8 +52,8 @@ time_is_over(struct dps_register *r)
 
 	if (r->last.code == 0)
 		err_set(&e, HF_ERR_TIMEOUT,
-		    "register %s: no answer in %" PRId64 " s; try again, or allow more with --timeout", r->id,
-		    s);
+		    "register %s: %s after %" PRId64 " s; try again, or allow more with --timeout", r->id,
+		    r->request.op == DPS_POLL ? "DPS is still assigning it to a hub" : "no answer", s);
 	else
 		err_set(&e, HF_ERR_TIMEOUT, "register %s: not done in %" PRId64 " s; the last try: %s", r->id,
 		    s, r->last.text);
@@ -248,6 +248,7 @@ assigning(struct dps_register *r, struct moment now)
 	}
 	r->request.op = DPS_POLL;
 	r->tries = 0;
+	err_clear(&r->last);
 	again(r, p->retry_after > 0 ? (int64_t)p->retry_after * 1000 : POLL_DEFAULT, now);
 }
 
