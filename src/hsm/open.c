@@ -2,6 +2,25 @@
 #include "base/str.h"
 #include "hsm/hsm.h"
 
+/* What a build leaves out (CMake: hsm_type_...) is refused by name. */
+#if !defined(HF_HSM_TPM) || !defined(HF_HSM_X509) || !defined(HF_HSM_SYMKEY)
+static int
+left_out(const char *what, struct hf_error *err)
+{
+	return err_set(err, HF_ERR_UNSUPPORTED, "this build of Holdfast was made without %s", what);
+}
+#endif
+
+#ifndef HF_HSM_TPM
+#define hsm_tpm2_open(out, s, err) left_out("TPM (hsm_type_sastoken=OFF)", err)
+#endif
+#ifndef HF_HSM_X509
+#define hsm_file_open(out, cert, key, err) left_out("X.509 (hsm_type_x509=OFF)", err)
+#endif
+#ifndef HF_HSM_SYMKEY
+#define hsm_symkey_open(out, key, group, id, err) left_out("symmetric keys (hsm_type_symm_key=OFF)", err)
+#endif
+
 static int
 pick(struct hsm **out, const struct hsm_settings *s, struct hf_error *err)
 {
