@@ -282,7 +282,12 @@ static int
 hub_begin(struct hf *h, const char *hub, const char *device, const struct dps_state *state)
 {
 	struct hub_settings s = {
-		.hub = hub, .device = device, .trust = h->set.trust, .state = state, .seed = seed()
+		.hub = hub,
+		.device = device,
+		.trust = h->set.trust,
+		.state = state,
+		.file = state != NULL ? h->set.state : NULL,
+		.seed = seed(),
 	};
 
 	dps_settings(h);

@@ -37,7 +37,7 @@ struct hub_client {
 	int fresh; /* the line is another than watch last saw, maybe under the same number */
 	int64_t deadline;
 	struct buf told; /* what happened and was not yet taken */
-	int over;
+	int up, over;	 /* CONNECTED was told; the end was */
 };
 
 static void
@@ -144,16 +144,23 @@ hub_client_free(struct hub_client *c)
 }
 
 static void
+down(struct hub_client *c)
+{
+	if (c->up)
+		tell(c, HUB_DISCONNECTED, 0);
+	c->up = 0;
+}
+
+/* why NULL: to come back at once with a new token, which is nobody's affair. */
+static void
 lost(struct hub_client *c, const struct hf_error *why, struct moment now)
 {
-	int was_up = c->line == READY;
-
 	hang_up(c);
 	if (why != NULL)
 		log_line(c->log, "%s", why->text);
 	hub_device_lost(c->device, why, now);
-	if (was_up)
-		tell(c, HUB_DISCONNECTED, 0);
+	if (why != NULL)
+		down(c);
 }
 
 static void
@@ -168,10 +175,11 @@ refused(struct hub_client *c, int code, struct moment now)
 	hang_up(c);
 	log_line(c->log, "%s", e.text);
 	hub_device_refused(c->device, &e, now);
+	down(c);
 }
 
 static int
-dial(struct hub_client *c)
+dial(struct hub_client *c, struct moment now)
 {
 	struct hf_error e = { 0 };
 
@@ -181,8 +189,8 @@ dial(struct hub_client *c)
 	c->fresh = 1;
 	c->pump.engine = &c->mqtt.engine;
 	if (c->net->open(c->net, &c->pump.stream, c->host, c->port, c->tls, c->work, &e) < 0) {
-		hub_device_broke(c->device, &e);
-		return e.code;
+		lost(c, &e, now);
+		return 0;
 	}
 	return hub_mqtt_put_who(&c->mqtt, &c->who, KEEP_ALIVE, 0);
 }
@@ -200,7 +208,9 @@ connack(struct hub_client *c, const struct mqtt_connack *a, struct moment now)
 	else {
 		c->line = READY;
 		hub_device_opened(c->device, now);
-		tell(c, HUB_CONNECTED, 0);
+		if (!c->up)
+			tell(c, HUB_CONNECTED, 0);
+		c->up = 1;
 	}
 	return 1;
 }
@@ -253,14 +263,19 @@ sign(struct hub_client *c, struct moment now)
 
 	if (k == NULL)
 		return HF_ERR_MEMORY;
-	c->key = k;
 	k->expiry = now.wall + TOKEN_LIFE;
 	if (str_fmt(k->resource, sizeof(k->resource), "%s/devices/%s", c->host, c->who.device) < 0 ||
-	    dps_state_copy(&k->state, &c->state) < 0)
-		return HF_ERR_MEMORY;
-	if (c->set.dps != NULL && c->set.dps->state != NULL)
-		(void)str_fmt(k->path, sizeof(k->path), "%s", c->set.dps->state);
-	return key_job_start(k, c->work, &e);
+	    str_fmt(k->path, sizeof(k->path), "%s", c->set.file != NULL ? c->set.file : "") < 0)
+		err_set(&e, HF_ERR_ARGS, "the path of the state file is too long");
+	else if (dps_state_copy(&k->state, &c->state) < 0)
+		err_memory(&e);
+	else if (key_job_start(k, c->work, &e) == 0) {
+		c->key = k;
+		return 0;
+	}
+	key_job_free(k);
+	hub_device_broke(c->device, &e);
+	return 0;
 }
 
 /* A key that is not there any more is as good as a refusal: DPS gives a new one. */
@@ -275,7 +290,7 @@ key_ended(struct hub_client *c, struct moment now)
 		hub_device_refused(c->device, &k->err, now);
 	else if (k->rc < 0)
 		hub_device_broke(c->device, &k->err);
-	else if (str_set(&c->who.token, buf_str(&k->token)) < 0) {
+	else if (buf_str(&k->token) == NULL || str_set(&c->who.token, buf_str(&k->token)) < 0) {
 		err_memory(&k->err);
 		hub_device_broke(c->device, &k->err);
 	} else
@@ -283,16 +298,27 @@ key_ended(struct hub_client *c, struct moment now)
 	key_job_free(k);
 }
 
-static int
+static void
 ask_dps(struct hub_client *c, struct moment now)
 {
 	struct hf_error e = { 0 };
 
 	hang_up(c);
+	down(c);
 	log_line(c->log, "asking DPS where %s belongs", c->who.device);
 	if (dps_client_new(&c->dps, c->set.dps, c->hsm, c->net, c->work, c->log, now, &e) < 0)
 		hub_device_broke(c->device, &e);
-	return 0;
+}
+
+/* A DPS that is out of reach, as its hub may be, is asked again when the hub still does not do. */
+static void
+dps_failed(struct hub_client *c, const struct hf_error *why, struct moment now)
+{
+	log_line(c->log, "%s", why->text);
+	if (why->code == HF_ERR_NET || why->code == HF_ERR_TIMEOUT)
+		hub_device_unanswered(c->device, why, now);
+	else
+		hub_device_broke(c->device, why);
 }
 
 static int
@@ -305,7 +331,7 @@ dps_step(struct hub_client *c, struct moment now)
 	if (rc == 0)
 		return 0;
 	if (rc < 0)
-		hub_device_broke(c->device, dps_client_error(c->dps));
+		dps_failed(c, dps_client_error(c->dps), now);
 	else if (name(c, a->hub, a->device, &e) < 0)
 		hub_device_broke(c->device, &e);
 	else {
@@ -352,16 +378,16 @@ obey(struct hub_client *c, struct moment now)
 	case HUB_ASK_SIGN:
 		return sign(c, now) < 0 ? HF_ERR_MEMORY : 1;
 	case HUB_ASK_OPEN:
-		return dial(c) == HF_ERR_MEMORY ? HF_ERR_MEMORY : 1;
+		return dial(c, now) < 0 ? HF_ERR_MEMORY : 1;
 	case HUB_ASK_CLOSE:
-		if (c->line == READY)
-			hub_client_close(c, now);
-		lost(c, NULL, now);
+		hub_client_close(c, now);
+		lost(c, c->device->fault ? &c->device->last : NULL, now);
 		return 1;
 	case HUB_ASK_SEND:
 		return say(c, now);
 	case HUB_ASK_REGISTER:
-		return ask_dps(c, now) < 0 ? HF_ERR_MEMORY : 1;
+		ask_dps(c, now);
+		return 1;
 	case HUB_FAILED:
 		hang_up(c);
 		c->over = 1;

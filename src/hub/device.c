@@ -26,6 +26,7 @@ hub_device_init(struct hub_device *d, int signs, int may_register, uint64_t seed
 	d->at = now.ms;
 	d->down_since = now.ms;
 	d->next = d->head;
+	d->up = d->fault = 0;
 	err_clear(&d->err);
 	err_clear(&d->last);
 }
@@ -136,19 +137,17 @@ send_next(struct hub_device *d, struct moment now)
 		    ACK_LIMIT / 1000);
 		return give_up(d, &e);
 	}
-	while (d->next != d->tail && (*slot(d, d->next))->acked)
-		d->next++;
-	if (d->next != d->tail && d->next - d->head < HUB_WINDOW) {
-		d->message = *slot(d, d->next);
-		d->id = (uint16_t)(d->next % ID_SPAN + 1);
-		d->again = d->message->sent;
-		d->deadline = NEVER;
-		return HUB_ASK_SEND;
-	}
 	d->deadline = d->signs ? now.ms + (d->renew_at - now.wall) * 1000 : NEVER;
 	if (d->head != d->next)
 		d->deadline = sooner(d->deadline, d->ack_by);
-	return HUB_ASK_WAIT;
+	while (d->next != d->tail && (*slot(d, d->next))->acked)
+		d->next++;
+	if (d->next == d->tail || d->next - d->head >= HUB_WINDOW)
+		return HUB_ASK_WAIT;
+	d->message = *slot(d, d->next);
+	d->id = (uint16_t)(d->next % ID_SPAN + 1);
+	d->again = d->message->sent;
+	return HUB_ASK_SEND;
 }
 
 enum hub_ask
@@ -215,6 +214,8 @@ hub_device_acked(struct hub_device *d, uint16_t id, uint64_t *tag, struct moment
 void
 hub_device_signed(struct hub_device *d, int64_t signed_at, int64_t token_until, struct moment now)
 {
+	if (d->step != SIGNING && d->step != RENEWING)
+		return;
 	d->token_until = token_until;
 	d->renew_at = signed_at + (token_until - signed_at) * 4 / 5;
 	d->step = d->step == RENEWING ? DRAIN : OPEN;
@@ -226,6 +227,7 @@ hub_device_opened(struct hub_device *d, struct moment now)
 {
 	(void)now;
 	d->step = UP;
+	d->up = 1;
 	d->tries = 0;
 	d->asked_dps = 0;
 	d->next = d->head;
@@ -242,31 +244,35 @@ ask_dps(struct hub_device *d, struct moment now)
 	return 1;
 }
 
+/* Where to go on from, once there is no connection. */
+static void
+come_back(struct hub_device *d, int64_t at, struct moment now)
+{
+	d->step = d->signs && now.wall + 60 >= d->token_until ? SIGN : OPEN;
+	d->at = at;
+}
+
 void
 hub_device_lost(struct hub_device *d, const struct hf_error *why, struct moment now)
 {
-	int planned = why == NULL && !d->fault;
+	int planned = why == NULL && !d->fault, opening = d->step == OPENING;
 
 	if (d->step < OPENING || d->step > CLOSING)
 		return;
 	if (why != NULL)
 		d->last = *why;
-	if (d->step != OPENING)
+	if (d->up)
 		d->down_since = now.ms;
-	d->fault = 0;
+	d->up = d->fault = 0;
 	d->next = d->head;
-	if (!planned && (d->last.code == HF_ERR_TLS || d->last.code == HF_ERR_ARGS)) {
-		hub_device_broke(d, &d->last);
-		return;
-	}
-	if (d->step == RENEWING) {
+	if (opening && why != NULL && (why->code == HF_ERR_TLS || why->code == HF_ERR_ARGS))
+		hub_device_broke(d, why);
+	else if (d->step == RENEWING)
 		d->step = SIGNING;
-		return;
-	}
-	if (ask_dps(d, now))
-		return;
-	d->step = d->signs && now.wall + 60 >= d->token_until ? SIGN : OPEN;
-	d->at = planned ? now.ms : now.ms + backoff(d);
+	else if (planned)
+		come_back(d, now.ms, now);
+	else if (!ask_dps(d, now))
+		come_back(d, now.ms + backoff(d), now);
 }
 
 void
@@ -275,6 +281,7 @@ hub_device_refused(struct hub_device *d, const struct hf_error *why, struct mome
 	(void)now;
 	d->last = *why;
 	d->next = d->head;
+	d->up = 0;
 	if (!d->may_register || d->asked_dps) {
 		hub_device_broke(d, why);
 		return;
@@ -290,6 +297,16 @@ hub_device_moved(struct hub_device *d, struct moment now)
 	d->token_until = 0;
 	d->at = now.ms;
 	d->down_since = now.ms;
+}
+
+void
+hub_device_unanswered(struct hub_device *d, const struct hf_error *why, struct moment now)
+{
+	if (d->step != REGISTERING)
+		return;
+	d->last = *why;
+	d->asked_dps = 0;
+	come_back(d, now.ms + backoff(d), now);
 }
 
 void

@@ -27,7 +27,7 @@ enum hub_ask {
 	HUB_ASK_OPEN,	  /* connect; hub_device_opened() or _lost() or _refused() */
 	HUB_ASK_CLOSE,	  /* disconnect, to come back with the new token; hub_device_lost(NULL) */
 	HUB_ASK_SEND,	  /* say `message` under packet id `id`; then hub_device_said() */
-	HUB_ASK_REGISTER, /* ask DPS where the device belongs; hub_device_moved() or _broke() */
+	HUB_ASK_REGISTER, /* ask DPS where the device belongs; hub_device_moved(), _unanswered() or _broke() */
 	HUB_FAILED	  /* over: err */
 };
 struct hub_device {
@@ -36,8 +36,9 @@ struct hub_device {
 	struct hub_message *message;
 	uint16_t id;
 	int again; /* the message was said before: DUP */
+	int fault; /* of ASK_CLOSE: the connection has gone bad, `last` says how */
 	/* private */
-	int step, tries, signs, may_register, asked_dps, fault;
+	int step, tries, signs, may_register, asked_dps, up;
 	int64_t at, token_until, renew_at, ack_by, down_since;
 	struct coin coin;
 	struct hub_message **ring; /* by sequence number, modulo cap (a power of two) */
@@ -58,6 +59,7 @@ void hub_device_opened(struct hub_device *, struct moment);
 void hub_device_lost(struct hub_device *, const struct hf_error *why, struct moment); /* why NULL: as asked */
 void hub_device_refused(struct hub_device *, const struct hf_error *why, struct moment); /* "not you" */
 void hub_device_moved(struct hub_device *, struct moment);
+void hub_device_unanswered(struct hub_device *, const struct hf_error *why, struct moment); /* DPS could not be reached */
 void hub_device_broke(struct hub_device *, const struct hf_error *why);
 size_t hub_device_waiting(const struct hub_device *); /* not yet acknowledged */
 
@@ -68,6 +70,7 @@ struct hub_settings {
 	const char *trust;
 	const struct dps_settings *dps; /* NULL: DPS is never asked. Lent */
 	const struct dps_state *state;	/* copied; its wrapped key is kept before the first signature. NULL: none */
+	const char *file;		/* where that state is stored; NULL: nowhere. Lent */
 	uint64_t seed;
 };
 enum hub_happened { HUB_NOTHING, HUB_CONNECTED, HUB_DISCONNECTED, HUB_SENT, HUB_MOVED, HUB_OVER };
