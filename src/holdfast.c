@@ -21,6 +21,7 @@ struct hf {
 	struct hsm *hsm;
 	enum doing doing;
 	int then_connect; /* after REGISTERING */
+	int fresh;	  /* something was begun since the last step: the next one is due */
 	struct dps_settings dps_set;
 	struct dps_client *dps;
 	struct dps_assignment found; /* by the last registration */
@@ -198,6 +199,22 @@ fail:
 	return rc == HF_ERR_MEMORY ? err_memory(&h->err) : rc;
 }
 
+/* Not here: a job that was dropped may still be at work with the same key. */
+static int
+identify(struct hf *h, struct key_job *k)
+{
+	struct pollfd p = { .fd = work_fd(h->work), .events = POLLIN };
+
+	if (key_job_start(k, h->work, &h->err) < 0)
+		return h->err.code;
+	while (!key_job_done(k, h->work)) {
+		(void)poll(&p, 1, -1);
+		work_clear(h->work);
+	}
+	h->err = k->err;
+	return k->rc;
+}
+
 int
 hf_identify(struct hf *h, struct hf_who *who)
 {
@@ -211,11 +228,8 @@ hf_identify(struct hf *h, struct hf_who *who)
 	k = key_job_new(KEY_IDENTITY, h->hsm);
 	if (k == NULL)
 		return err_memory(&h->err);
-	k->job.run(&k->job);
-	rc = k->rc;
-	if (rc < 0)
-		h->err = k->err;
-	else if (str_set(&h->ek, buf_str(&k->ek)) < 0 || str_set(&h->srk, buf_str(&k->srk)) < 0)
+	rc = identify(h, k);
+	if (rc == 0 && (str_set(&h->ek, buf_str(&k->ek)) < 0 || str_set(&h->srk, buf_str(&k->srk)) < 0))
 		rc = err_memory(&h->err);
 	key_job_free(k);
 	if (rc == 0 && h->hsm->kind == HSM_X509)
@@ -266,6 +280,7 @@ register_begin(struct hf *h)
 	if (dps_client_new(&h->dps, &h->dps_set, h->hsm, &h->net, h->work, &h->log, clock_now(), &h->err) < 0)
 		return h->err.code;
 	h->doing = REGISTERING;
+	h->fresh = 1;
 	return 0;
 }
 
@@ -296,6 +311,7 @@ hub_begin(struct hf *h, const char *hub, const char *device, const struct dps_st
 	    0)
 		return h->err.code;
 	h->doing = AT_HUB;
+	h->fresh = 1;
 	return 0;
 }
 
@@ -311,6 +327,7 @@ identify_begin(struct hf *h)
 		return h->err.code;
 	}
 	h->doing = IDENTIFYING;
+	h->fresh = 1;
 	return 0;
 }
 
@@ -351,6 +368,7 @@ hf_send(struct hf *h, const struct hf_message *f, uint64_t tag)
 		return h->err.code;
 	if (hub_device_queue(&h->device, m, &h->err) < 0)
 		free(m);
+	h->fresh = 1;
 	return h->err.code;
 }
 
@@ -407,6 +425,7 @@ step_register(struct hf *h, struct moment now)
 
 	if (rc == 0)
 		return;
+	err_clear(&h->err);
 	if (rc < 0)
 		h->err = *dps_client_error(h->dps);
 	else
@@ -430,6 +449,7 @@ step_identify(struct hf *h)
 
 	if (!key_job_done(k, h->work))
 		return;
+	err_clear(&h->err);
 	h->key = NULL;
 	if (k->rc < 0)
 		h->err = k->err;
@@ -448,6 +468,7 @@ hf_step(struct hf *h)
 
 	if (h->work == NULL)
 		return h->err.code;
+	h->fresh = 0;
 	work_clear(h->work);
 	if (h->doing == REGISTERING)
 		step_register(h, now);
@@ -459,8 +480,10 @@ hf_step(struct hf *h)
 		dps_client_watch(h->dps, &h->watch);
 	else if (h->doing == AT_HUB)
 		hub_client_watch(h->hub, &h->watch);
-	else
+	else {
+		watch_set(&h->watch, WATCH_STREAM, -1, 0);
 		watch_set(&h->watch, WATCH_WORK, work_fd(h->work), POLLIN);
+	}
 	return 0;
 }
 
@@ -475,7 +498,7 @@ hf_deadline(struct hf *h)
 {
 	int64_t at = NEVER, ms;
 
-	if (h->told_count > 0)
+	if (h->told_count > 0 || h->fresh)
 		return 0;
 	if (h->doing == REGISTERING)
 		at = dps_client_deadline(h->dps);
@@ -564,6 +587,7 @@ time_is_over(struct hf *h, int milliseconds)
 {
 	const struct hf_error *last = &h->device.last;
 
+	err_clear(&h->err);
 	return err_set(&h->err, HF_ERR_TIMEOUT, "not done after %d ms%s%s", milliseconds,
 	    last->code != 0 ? "; the last try: " : "", last->text);
 }

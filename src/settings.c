@@ -6,12 +6,6 @@
 #include "stream/stream.h"
 
 static int
-check_connect(const char *v, struct hf_error *e)
-{
-	return net_map_check(v, e);
-}
-
-static int
 check_transport(const char *v, struct hf_error *e)
 {
 	if (strcmp(v, "mqtt") == 0 || strcmp(v, "http") == 0)
@@ -46,7 +40,7 @@ static const struct {
 } table[] = {
 	{ "id-scope", AT(id_scope), NULL },
 	{ "endpoint", AT(endpoint), NULL },
-	{ "connect", AT(connect), check_connect },
+	{ "connect", AT(connect), net_map_check },
 	{ "transport", AT(transport), check_transport },
 	{ "trust", AT(trust), NULL },
 	{ "registration-id", AT(registration_id), NULL },
