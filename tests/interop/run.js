@@ -1,0 +1,18 @@
+'use strict';
+// Runs one conversation: prints what it answers, or its error with what the service had said, and ends.
+function because(err) {
+  const said = err.responseBody || (err.result && JSON.stringify(err.result)) || '';
+  return `${err.name}: ${err.message} ${said}`;
+}
+
+module.exports = (talk) =>
+  talk.then(
+    (answer) => {
+      console.log(JSON.stringify(answer));
+      process.exit(0);
+    },
+    (err) => {
+      console.error(because(err));
+      process.exit(1);
+    }
+  );
