@@ -12,13 +12,14 @@ left_out(const char *what, struct hf_error *err)
 #endif
 
 #ifndef HF_HSM_TPM
-#define hsm_tpm2_open(out, s, err) left_out("TPM (hsm_type_sastoken=OFF)", err)
+#define hsm_tpm2_open(out, s, err) ((void)(out), left_out("TPM (hsm_type_sastoken=OFF)", err))
 #endif
 #ifndef HF_HSM_X509
-#define hsm_file_open(out, cert, key, err) left_out("X.509 (hsm_type_x509=OFF)", err)
+#define hsm_file_open(out, cert, key, err) ((void)(out), left_out("X.509 (hsm_type_x509=OFF)", err))
 #endif
 #ifndef HF_HSM_SYMKEY
-#define hsm_symkey_open(out, key, group, id, err) left_out("symmetric keys (hsm_type_symm_key=OFF)", err)
+#define hsm_symkey_open(out, key, group, id, err)                                                            \
+	((void)(out), left_out("symmetric keys (hsm_type_symm_key=OFF)", err))
 #endif
 
 static int
