@@ -57,7 +57,7 @@ start(const char *dir, char *tcti, size_t cap, const char *flags)
 	if (pid == 0)
 		run(dir, path, flags);
 	for (int i = 0; pid > 0 && i < 2500; i++) {
-		if (answers(ctrl))
+		if (answers(ctrl) && answers(path))
 			return pid;
 		if (waitpid(pid, NULL, WNOHANG) == pid)
 			return -1;
