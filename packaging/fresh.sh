@@ -28,7 +28,7 @@ command -v debootstrap >/dev/null || {
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/holdfast-fresh
 work=$(mktemp -d "${HOLDFAST_FRESH:-/var/tmp}/holdfast-fresh.XXXXXX")
 tree=$work/tree
-mkdir -p -m 700 "$cache" "$cache/archives"
+mkdir -p "$cache/archives"
 
 # The namespaces' mounts are not to be seen from here; if one is, nothing is removed.
 finish() {
@@ -105,7 +105,8 @@ enter() { # enter TREE ROLE STAGE
 	exec /bin/bash -c "$(declare -f inside); inside $2 $3" </dev/null
 }
 
-# Within the tree, as its root: ./dev STAGE by the one whose turn it is.
+# Within the tree, as its root: ./dev STAGE by the one whose turn it is. This shell stays as the first process: the kernel
+# would keep SIGINT from a ./dev in its place.
 inside() {
 	set -euo pipefail
 	export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive
@@ -125,8 +126,8 @@ inside() {
 		touch /prepared
 	fi
 	case $1 in
-	root) exec env -i PATH="$PATH" HOME=/root "${words[@]}" /root/holdfast/dev "$2" ;;
-	user) exec runuser -u somebody -- env -i PATH=/usr/local/bin:/usr/bin:/bin HOME=/home/somebody USER=somebody \
+	root) env -i PATH="$PATH" HOME=/root "${words[@]}" /root/holdfast/dev "$2" ;;
+	user) runuser -u somebody -- env -i PATH=/usr/local/bin:/usr/bin:/bin HOME=/home/somebody USER=somebody \
 		"${words[@]}" /home/somebody/holdfast/dev "$2" ;;
 	esac
 }
