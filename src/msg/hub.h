@@ -34,6 +34,7 @@ int hub_event_add(struct hub_event *, const char *key, const char *value);
 #define HUB_SYSTEM 11
 char **hub_event_system(struct hub_event *, size_t i);
 size_t hub_event_size(const struct hub_event *); /* as the hub counts it against HUB_MAX_EVENT */
+int hub_is_text(const char *, size_t); /* 1: UTF-8 without a NUL, as a property's name and value are */
 
 int hub_mqtt_put_who(struct mqtt *, const struct hub_who *, unsigned keep_alive, int clean);
 int hub_mqtt_get_who(const struct mqtt_connect *, struct hub_who *, struct hf_error *);

@@ -200,9 +200,10 @@ character(const uint8_t *p, size_t n)
 	return c < least[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) ? 0 : len;
 }
 
-static int
-is_text(const uint8_t *p, size_t n)
+int
+hub_is_text(const char *s, size_t n)
 {
+	const uint8_t *p = (const uint8_t *)s;
 	size_t len;
 
 	for (; n > 0; p += len, n -= len) {
@@ -223,7 +224,7 @@ decode(struct buf *b, const char *p, size_t n, struct hf_error *e)
 		(void)buf_put(b, p, n);
 	if ((s = buf_str(b)) == NULL)
 		err_memory(e);
-	else if (!is_text((const uint8_t *)s, buf_size(b))) {
+	else if (!hub_is_text(s, buf_size(b))) {
 		err_set(e, HF_ERR_PROTOCOL, "a property in the topic is not UTF-8");
 		return NULL;
 	}
