@@ -95,10 +95,10 @@ hsm_symkey_open(struct hsm **out, const char *file, const char *group_file, cons
 	int rc;
 
 	*out = NULL;
-	if (!registration_id || !*registration_id)
-		return err_set(
-		    err, HF_ERR_ARGS, "a %s does not say who the device is: give --registration-id", what);
-	if (!str_is_registration_id(registration_id))
+	if (group_file && (!registration_id || !*registration_id))
+		return err_set(err, HF_ERR_ARGS,
+		    "the device's own key is derived from the group's and its name: give --registration-id");
+	if (registration_id && !str_is_registration_id(registration_id))
 		return err_set(err, HF_ERR_ARGS,
 		    "\"%s\" is no registration id: 1 to 128 letters, digits, - . _ :, the last a letter, digit or dash",
 		    registration_id);

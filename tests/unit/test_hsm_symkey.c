@@ -93,6 +93,23 @@ derives_from_the_group_key(void **state)
 	hsm_close(h);
 }
 
+/* A device's own key needs no name for the hub; a derived one does. */
+static void
+needs_a_name_to_derive(void **state)
+{
+	struct hsm *h = NULL;
+
+	(void)state;
+	put("Z3JvdXAta2V5LW9mLXRoaXJ0eS10d28tYnl0ZXMtNDI=");
+	assert_int_equal(hsm_symkey_open(&h, path, NULL, NULL, &err), 0);
+	hsm_close(h);
+	assert_int_equal(hsm_symkey_open(&h, NULL, path, NULL, &err), HF_ERR_ARGS);
+	assert_non_null(strstr(err.text, "--registration-id"));
+	err_clear(&err);
+	assert_int_equal(hsm_symkey_open(&h, NULL, path, "", &err), HF_ERR_ARGS);
+	assert_null(h);
+}
+
 static void
 refused(int code, const char *words, const char *id)
 {
@@ -115,8 +132,6 @@ refuses_what_is_no_key(void **state)
 	put("AAAAAAAAAAAAAAAAAAAA"); /* 15 bytes */
 	refused(HF_ERR_ARGS, "15", "dev-1");
 	put("AAAAAAAAAAAAAAAAAAAAAA=="); /* 16 bytes */
-	refused(HF_ERR_ARGS, "--registration-id", NULL);
-	refused(HF_ERR_ARGS, "--registration-id", "");
 	refused(HF_ERR_ARGS, "a b", "a b");
 	put("not base64!");
 	refused(HF_ERR_ARGS, "base64", "dev-1");
@@ -143,6 +158,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(signs_with_the_key, reset),
 		cmocka_unit_test_setup(derives_from_the_group_key, reset),
+		cmocka_unit_test_setup(needs_a_name_to_derive, reset),
 		cmocka_unit_test_setup(refuses_what_is_no_key, reset),
 	};
 
