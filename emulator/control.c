@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -112,6 +113,32 @@ put_map(struct buf *b, const struct config *c)
 	return r;
 }
 
+static void
+service_text(char dst[512], const char *host, const char *policy, const char *key)
+{
+	str_fmt(dst, 512, "HostName=%s;SharedAccessKeyName=%s;SharedAccessKey=%s", host, policy, key);
+}
+
+/* HOLDFAST_SERVICE_READER for a policy called reader. */
+static int
+add_policy(json_t *o, const struct config *c, const char *policy)
+{
+	char name[100] = "HOLDFAST_SERVICE_", key[96], text[512];
+	size_t n = strlen(name);
+	int r;
+
+	for (const char *p = policy; *p != '\0' && n + 1 < sizeof(name); p++)
+		name[n++] = (char)(*p == '-' ? '_' : toupper((unsigned char)*p));
+	name[n] = '\0';
+	if ((r = policy_key(c, policy, key)) < 0)
+		return r;
+	service_text(text, c->dps_name[0], policy, key);
+	r = json_object_set_new(o, name, json_string(text));
+	OPENSSL_cleanse(key, sizeof(key));
+	OPENSSL_cleanse(text, sizeof(text));
+	return r;
+}
+
 static int
 gather_env(struct asker *a, struct hf_error *err)
 {
@@ -122,15 +149,17 @@ gather_env(struct asker *a, struct hf_error *err)
 	int r = HF_ERR_MEMORY;
 
 	config_path(c, CERT_TRUST, trust);
-	str_fmt(service, sizeof(service), "HostName=%s;SharedAccessKeyName=%s;SharedAccessKey=%s",
-	    c->dps_name[0], c->service_policy, c->service_key);
-	str_fmt(hub, sizeof(hub), "HostName=%s;SharedAccessKeyName=%s;SharedAccessKey=%s", c->hub[0],
-	    c->hub_policy, c->hub_key);
+	service_text(service, c->dps_name[0], c->service_policy, c->service_key);
+	service_text(hub, c->hub[0], c->hub_policy, c->hub_key);
 	if (put_map(&map, c) == 0 && buf_str(&map) != NULL)
 		o = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "HOLDFAST_ID_SCOPE", c->scope, "HOLDFAST_ENDPOINT",
 		    DPS_HOST, "HOLDFAST_CONNECT", buf_str(&map), "HOLDFAST_TRUST", trust, "HOLDFAST_SERVICE",
 		    service, "HOLDFAST_HUB_SERVICE", hub);
 	if (o != NULL)
+		r = 0;
+	for (size_t i = 0; r == 0 && i < c->policies; i++)
+		r = add_policy(o, c, c->policy[i].name);
+	if (r == 0)
 		r = put_line(a, o);
 	json_decref(o);
 	buf_free(&map);

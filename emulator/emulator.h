@@ -4,6 +4,7 @@
  *	main config listen control	the process: options, data folder, sockets
  *	session				one connection: a stream, an engine, the messages of msg/
  *	dps_service hub_service api	what is decided (they read like the services' documentation)
+ *	policy				what an owner may do
  *	enrollment			what an owner may enroll
  *	dps_claim dps_assign		who DPS believes a caller to be; which hub, and its device there
  *	attest attest_tpm		why a device is believed
@@ -26,6 +27,18 @@ struct registry;
 struct session;
 
 #define MAX_NAMES 32
+/* What a shared access policy of DPS may give. */
+enum {
+	SERVICE_CONFIG = 1,
+	ENROLLMENT_READ = 2,
+	ENROLLMENT_WRITE = 4,
+	REGISTRATION_STATUS_READ = 8,
+	REGISTRATION_STATUS_WRITE = 16
+};
+struct policy {
+	char name[64];
+	unsigned rights;
+};
 struct config { /* config.c; all made at first start and kept in the data folder, but for the options */
 	char data[512];
 	char scope[32];			/* 0ne + 8 digits */
@@ -33,7 +46,9 @@ struct config { /* config.c; all made at first start and kept in the data folder
 	size_t dps_names;
 	char *hub[MAX_NAMES];		/* linked hubs, in the order of the options */
 	size_t hubs;
-	char service_policy[32], service_key[96]; /* provisioningserviceowner, base64 */
+	char service_policy[32], service_key[96]; /* provisioningserviceowner, base64; has every right */
+	struct policy policy[MAX_NAMES];	  /* more of them */
+	size_t policies;
 	char hub_policy[32], hub_key[96];	  /* iothubowner, base64 */
 	int retry_after;		/* seconds that a device is told to wait, 3 */
 	int tls_max;			/* 0 or TLS1_2_VERSION */
@@ -111,8 +126,19 @@ struct api_reply {
 	char error_code[16];		/* x-ms-error-code; "" */
 	char request_id[40];		/* x-ms-request-id */
 	char etag[128];			/* "" */
+	char continuation[200];		/* x-ms-continuation: there is another page; "" */
+	const char *item_type;		/* x-ms-item-type, static; NULL */
 };
 void api_answer(struct emulator *, const struct http_message *, struct api_reply *);
+
+/*
+ * policy.c: the shared access policies of DPS. Their keys are derived from the owner's.
+ */
+int policy_add(struct config *, const char *text /* NAME=RIGHT[,RIGHT...] */, struct hf_error *);
+int policy_key(const struct config *, const char *name, char key[96]); /* base64; 0 or an error */
+/* 1: there is such a policy; 0: there is none. */
+int policy_find(const struct config *, const char *name, unsigned *rights, char key[96]);
+const char *policy_right(unsigned right); /* its name */
 
 /*
  * enrollment.c: what an owner may enroll, and what is shown of it.
@@ -183,10 +209,16 @@ int registry_enrollment_put(struct registry *, int group, const char *id, const 
 int registry_enrollment_delete(struct registry *, int group, const char *id, struct hf_error *); /* 1 or 0 */
 int registry_enrollment_each(struct registry *, int group, int (*fn)(void *, const char *id, const json_t *), void *,
     struct hf_error *);
+/* At most so many, in the order of their ids, from behind `after` ("": from the first). */
+int registry_enrollment_page(struct registry *, int group, const char *after, int most,
+    int (*fn)(void *, const char *id, const json_t *), void *, struct hf_error *);
 /* Registrations: the record of a device at DPS (state, hub, device id, operation). JSON; same rules. */
 int registry_registration(struct registry *, const char *id, json_t **json, struct hf_error *);
 int registry_registration_put(struct registry *, const char *id, const json_t *, struct hf_error *);
 int registry_registration_delete(struct registry *, const char *id, struct hf_error *);
+/* The same for those of a group: records whose enrollmentGroupId it is. */
+int registry_registration_page(struct registry *, const char *group, const char *after, int most,
+    int (*fn)(void *, const char *id, const json_t *), void *, struct hf_error *);
 /* Operations of DPS: what a poll asks for, until a time (Unix seconds). */
 int registry_operation(struct registry *, const char *id, json_t **json, struct hf_error *);
 int registry_operation_put(struct registry *, const char *id, int64_t until, const json_t *, struct hf_error *);

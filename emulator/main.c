@@ -81,6 +81,12 @@ set_dps_name(struct options *o, const char *value, struct hf_error *err)
 }
 
 static int
+set_policy(struct options *o, const char *value, struct hf_error *err)
+{
+	return policy_add(&o->conf, value, err);
+}
+
+static int
 set_retry_after(struct options *o, const char *value, struct hf_error *err)
 {
 	uint64_t n = 0;
@@ -154,6 +160,8 @@ static const struct {
 	    "listen at this address; 127.0.0.1 and the addresses of the hubs" },
 	{ "hub", "NAME", SERVE, set_hub, "a linked IoT Hub, may be repeated; 127.0.0.2 and 127.0.0.3" },
 	{ "dps-name", "NAME", SERVE, set_dps_name, "one more name of DPS, may be repeated" },
+	{ "policy", "NAME=RIGHTS", SERVE, set_policy,
+	    "a shared access policy of DPS with these rights; may be repeated" },
 	{ "retry-after", "SECONDS", SERVE, set_retry_after, "how long DPS tells a device to wait; 3" },
 	{ "tls-max", "VERSION", SERVE, set_tls_max, "1.2 or 1.3" },
 	{ "quiet", NULL, SERVE, set_quiet, "no log on standard error" },

@@ -14,7 +14,7 @@
 #include "base/str.h"
 #include "emulator.h"
 
-#define SCHEMA	 1
+#define SCHEMA	 2
 #define TEXT_(x) #x
 #define TEXT(x)	 TEXT_(x)
 
@@ -22,7 +22,9 @@ static const char schema[] =
     "BEGIN;"
     "CREATE TABLE enrollment (kind TEXT, id TEXT COLLATE NOCASE, json TEXT NOT NULL, PRIMARY KEY (kind, id))"
     " WITHOUT ROWID;"
-    "CREATE TABLE registration (id TEXT COLLATE NOCASE PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE registration (id TEXT COLLATE NOCASE PRIMARY KEY, json TEXT NOT NULL,"
+    " enrolled TEXT COLLATE NOCASE NOT NULL DEFAULT '') WITHOUT ROWID;"
+    "CREATE INDEX registration_of_group ON registration (enrolled, id);"
     "CREATE TABLE operation (id TEXT PRIMARY KEY, until INTEGER NOT NULL, json TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE challenge (id TEXT COLLATE NOCASE PRIMARY KEY, ek BLOB NOT NULL, key BLOB NOT NULL,"
     " until INTEGER NOT NULL, spent INTEGER NOT NULL) WITHOUT ROWID;"
@@ -33,6 +35,13 @@ static const char schema[] =
     " auth TEXT NOT NULL, generation TEXT NOT NULL, body BLOB NOT NULL, properties TEXT NOT NULL,"
     " system TEXT NOT NULL, enqueued INTEGER NOT NULL);"
     "PRAGMA user_version = " TEXT(SCHEMA) "; COMMIT;";
+/* Version 1 did not know by which group a device was registered but in the JSON. */
+static const char from_1[] =
+    "BEGIN;"
+    "ALTER TABLE registration ADD COLUMN enrolled TEXT COLLATE NOCASE NOT NULL DEFAULT '';"
+    "UPDATE registration SET enrolled = coalesce(json_extract(json, '$.enrollmentGroupId'), '');"
+    "CREATE INDEX registration_of_group ON registration (enrolled, id);"
+    "PRAGMA user_version = 2; COMMIT;";
 
 enum which {
 	BEGIN,
@@ -68,7 +77,7 @@ static const char *const sql[STATEMENTS] = {
 	[ENROLLMENT_PUT] = "INSERT OR REPLACE INTO enrollment VALUES (?1, ?2, ?3)",
 	[ENROLLMENT_DELETE] = "DELETE FROM enrollment WHERE kind = ?1 AND id = ?2",
 	[REGISTRATION_GET] = "SELECT json FROM registration WHERE id = ?1",
-	[REGISTRATION_PUT] = "INSERT OR REPLACE INTO registration VALUES (?1, ?3)",
+	[REGISTRATION_PUT] = "INSERT OR REPLACE INTO registration (id, enrolled, json) VALUES (?1, ?2, ?3)",
 	[REGISTRATION_DELETE] = "DELETE FROM registration WHERE id = ?1",
 	[OPERATION_GET] = "SELECT json FROM operation WHERE id = ?1",
 	[OPERATION_PUT] = "INSERT OR REPLACE INTO operation VALUES (?1, ?2, ?3)",
@@ -86,6 +95,11 @@ static const char *const sql[STATEMENTS] = {
 		      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
 };
 static const char each_enrollment[] = "SELECT id, json FROM enrollment WHERE kind = ?1 ORDER BY id";
+/* Pages go on behind an id: what comes and goes in between neither shifts nor repeats the rest. */
+static const char page_enrollment[] =
+    "SELECT id, json FROM enrollment WHERE kind = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
+static const char page_registration[] =
+    "SELECT id, json FROM registration WHERE enrolled = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
 static const char each_device[] =
     "SELECT hub, json FROM device WHERE ?1 IS NULL OR hub = ?1 COLLATE NOCASE ORDER BY hub, id";
 static const char each_event[] =
@@ -244,7 +258,8 @@ set_up(struct registry *r, struct hf_error *err)
 		return err_set(err, HF_ERR_STATE,
 		    "registry %s was made by a newer emulator (version %d, this one knows %d)", r->path, v,
 		    SCHEMA);
-	if (v == 0 && sqlite3_exec(r->db, schema, NULL, NULL, NULL) != SQLITE_OK)
+	if ((v == 0 && sqlite3_exec(r->db, schema, NULL, NULL, NULL) != SQLITE_OK) ||
+	    (v == 1 && sqlite3_exec(r->db, from_1, NULL, NULL, NULL) != SQLITE_OK))
 		return broken(r, err);
 	return 0;
 }
@@ -396,7 +411,7 @@ registry_registration(struct registry *r, const char *id, json_t **json, struct 
 int
 registry_registration_put(struct registry *r, const char *id, const json_t *json, struct hf_error *err)
 {
-	return put(r, REGISTRATION_PUT, id, NULL, json, err);
+	return put(r, REGISTRATION_PUT, id, js_str(json, "enrollmentGroupId", ""), json, err);
 }
 
 int
@@ -546,17 +561,14 @@ walked(struct registry *r, sqlite3_stmt *s, int rc, int stopped, struct hf_error
 	return result;
 }
 
+/* Hands over the rows of a walk that has been prepared, and ends it. */
 static int
-each(struct registry *r, const char *query, const char *key, int (*fn)(void *, const char *, const json_t *),
-    void *ctx, struct hf_error *err)
+rows(struct registry *r, sqlite3_stmt *s, int (*fn)(void *, const char *, const json_t *), void *ctx,
+    struct hf_error *err)
 {
-	sqlite3_stmt *s = NULL;
 	json_t *json;
-	int rc, stop = 0;
+	int rc = SQLITE_DONE, stop = 0;
 
-	rc = walk(r, query, key, &s, err);
-	if (rc < 0)
-		return rc;
 	while (!stop && (rc = sqlite3_step(s)) == SQLITE_ROW) {
 		json = column(s, 1, err);
 		if (!json) {
@@ -569,11 +581,49 @@ each(struct registry *r, const char *query, const char *key, int (*fn)(void *, c
 	return walked(r, s, rc, stop, err);
 }
 
+static int
+each(struct registry *r, const char *query, const char *key, int (*fn)(void *, const char *, const json_t *),
+    void *ctx, struct hf_error *err)
+{
+	sqlite3_stmt *s = NULL;
+	int rc = walk(r, query, key, &s, err);
+
+	return rc < 0 ? rc : rows(r, s, fn, ctx, err);
+}
+
+static int
+page(struct registry *r, const char *query, const char *key, const char *after, int most,
+    int (*fn)(void *, const char *, const json_t *), void *ctx, struct hf_error *err)
+{
+	sqlite3_stmt *s = NULL;
+	int rc = walk(r, query, key, &s, err);
+
+	if (rc < 0)
+		return rc;
+	if (text(s, 2, after) != SQLITE_OK || sqlite3_bind_int(s, 3, most) != SQLITE_OK)
+		return walked(r, s, SQLITE_ERROR, 0, err);
+	return rows(r, s, fn, ctx, err);
+}
+
 int
 registry_enrollment_each(struct registry *r, int group, int (*fn)(void *, const char *id, const json_t *),
     void *ctx, struct hf_error *err)
 {
 	return each(r, each_enrollment, kind(group), fn, ctx, err);
+}
+
+int
+registry_enrollment_page(struct registry *r, int group, const char *after, int most,
+    int (*fn)(void *, const char *id, const json_t *), void *ctx, struct hf_error *err)
+{
+	return page(r, page_enrollment, kind(group), after, most, fn, ctx, err);
+}
+
+int
+registry_registration_page(struct registry *r, const char *group, const char *after, int most,
+    int (*fn)(void *, const char *id, const json_t *), void *ctx, struct hf_error *err)
+{
+	return page(r, page_registration, group, after, most, fn, ctx, err);
 }
 
 int

@@ -53,6 +53,8 @@ service_answer(struct session *s, const struct http_message *m)
 	add(&out, "x-ms-error-code", reply.error_code);
 	add(&out, "x-ms-request-id", reply.request_id);
 	add(&out, "ETag", reply.etag);
+	add(&out, "x-ms-continuation", reply.continuation);
+	add(&out, "x-ms-item-type", reply.item_type ? reply.item_type : "");
 	r = reply.body ? js_put(&body, reply.body) : 0;
 	if (r == 0) {
 		out.len = buf_size(&body);

@@ -143,6 +143,68 @@ registrations_and_operations(void **state)
 	assert_int_equal(registry_commit(p->r, &p->err), 0);
 }
 
+static int
+list_ids(void *ctx, const char *id, const json_t *o)
+{
+	(void)o;
+	strcat(ctx, id);
+	return strlen(ctx) >= 4;
+}
+
+static void
+pages(void **state)
+{
+	static const char *const id[] = { "c", "a", "B", "d" };
+	struct place *p = *state;
+	json_t *mine = json_pack("{s:s}", "enrollmentGroupId", "G"), *none = json_object();
+	char all[64] = "", group[64] = "", few[64] = "";
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		registry_enrollment_put(p->r, 0, id[i], none, &p->err);
+		registry_registration_put(p->r, id[i], i % 2 ? mine : none, &p->err);
+	}
+	registry_enrollment_put(p->r, 1, "x", none, &p->err);
+	assert_int_equal(registry_enrollment_page(p->r, 0, "", 10, list_ids, all, &p->err), 0);
+	assert_string_equal(all, "aBcd");
+	assert_int_equal(registry_enrollment_page(p->r, 0, "A", 2, list_ids, few, &p->err), 0);
+	assert_string_equal(few, "Bc");
+	assert_int_equal(registry_registration_page(p->r, "g", "", 10, list_ids, group, &p->err), 0);
+	assert_string_equal(group, "ad");
+	group[0] = '\0';
+	assert_int_equal(registry_registration_page(p->r, "", "B", 10, list_ids, group, &p->err), 0);
+	assert_string_equal(group, "c");
+	assert_int_equal(p->err.code, 0);
+	json_decref(mine);
+	json_decref(none);
+}
+
+/* A registry of the first version, as it was made then. */
+static void
+from_version_1(void **state)
+{
+	struct place *p = *state;
+	char group[64] = "";
+	sqlite3 *db;
+
+	registry_close(p->r);
+	p->r = NULL;
+	assert_int_equal(sqlite3_open(p->path, &db), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_exec(db,
+		"DROP TABLE registration; CREATE TABLE registration (id TEXT COLLATE NOCASE PRIMARY KEY, json TEXT NOT NULL)"
+		" WITHOUT ROWID; INSERT INTO registration VALUES ('a', '{\"enrollmentGroupId\":\"G\"}'), ('b', '{}');"
+		"PRAGMA user_version = 1",
+		NULL, NULL, NULL),
+	    SQLITE_OK);
+	sqlite3_close(db);
+	again(p);
+	assert_int_equal(registry_registration_page(p->r, "g", "", 10, list_ids, group, &p->err), 0);
+	assert_int_equal(registry_registration_page(p->r, "", "", 10, list_ids, group, &p->err), 0);
+	assert_string_equal(group, "ab");
+	again(p);
+}
+
 static void
 challenges(void **state)
 {
@@ -422,6 +484,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		PLACE(enrollments),
 		PLACE(registrations_and_operations),
+		PLACE(pages),
+		PLACE(from_version_1),
 		PLACE(challenges),
 		PLACE(devices),
 		PLACE(filters),
