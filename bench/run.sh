@@ -1,0 +1,231 @@
+#!/usr/bin/env bash
+# Figures, each beside a floor measured in the same run; README.md says how to read them.
+# Programs are those of build-bench, made by ./dev bench. Loopback only; what is started here is ended here.
+set -euo pipefail
+cd "$(dirname "$(readlink -f "$0")")/.."
+bin=$PWD/build-bench/bin
+small=$PWD/build-bench-x509/bin
+export LC_ALL=C.UTF-8
+unset "${!HOLDFAST_@}"
+
+dir=$(mktemp -d "${TMPDIR:-/tmp}/holdfast-bench.XXXXXX")
+pids=()
+end() {
+	local status=$?
+	trap - EXIT
+	[ $status = 0 ] || tail -n 5 "$dir"/*.log >&2
+	[ ${#pids[@]} = 0 ] || kill "${pids[@]}" 2>/dev/null || true
+	wait
+	rm -rf "$dir"
+	exit $status
+}
+trap end EXIT
+trap 'exit 1' INT TERM
+
+die() { echo "bench: $*" >&2; exit 1; }
+head() { printf '\n%-58s %13s %13s %7s\n' "$1" figure "${2:-floor}" ratio; }
+row() { # row WHAT FIGURE FLOOR
+	awk -v what="$1" -v figure="$2" -v floor="$3" \
+		'BEGIN { printf "  %-56s %13s %13s %7s\n", what, figure, floor, (floor > 0 ? sprintf("%.2f", figure / floor) : "-") }'
+}
+over() { awk -v a="$1" -v b="$2" -v most="$3" 'BEGIN { exit !(a > b * most) }'; }
+median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+field() { awk -v name="$1" '{ for (i = 1; i < NF; i++) if ($i == name) print $(i + 1) }'; }
+
+await() { # await PID FILE: until there is something in it
+	local i
+	for ((i = 0; i < 100; i++)); do
+		[ ! -s "$2" ] || return 0
+		kill -0 "$1" 2>/dev/null || break
+		sleep 0.1
+	done
+	die "$2: what was to be in it did not come"
+}
+
+# instructions NAME PROGRAM...: how many this process executes, all its threads together
+instructions() {
+	local name=$1
+	shift
+	valgrind -q --tool=callgrind --callgrind-out-file="$dir/$name.callgrind" "$@" >"$dir/$name.out" 2>"$dir/$name.log"
+	sed -n 's/^totals: //p; s/^summary: //p' "$dir/$name.callgrind" | tail -n 1
+}
+
+# Where what is above the floor goes: each function's own instructions, less the floor's.
+rest() { # rest FIGURE FLOOR
+	local name
+	echo "    above the floor, by function (its own instructions):"
+	for name in "$1" "$2"; do
+		callgrind_annotate --auto=no --threshold=100 "$dir/$name.callgrind" | sed -nE '/PROGRAM TOTALS/d; s/^ *([0-9,]+) \([^)]*\)  ([^ ].*)$/\1 \2/p' |
+			sed -E 's/^([0-9,]+) (.*\/)?([^/]+:.*)/\1 \3/; s/ \[.*\/([^/]+)\]$/ (\1)/' | awk '{ gsub(",", "", $1); print }' >"$dir/$name.list"
+	done
+	awk 'NR == FNR { f = $1; $1 = ""; floor[$0] += f; next } { f = $1; $1 = ""; own[$0] += f }
+		END { for (n in own) print own[n] - floor[n], n }' "$dir/$2.list" "$dir/$1.list" |
+		sort -rn | awk 'NR <= 15 { n = $1; $1 = ""; printf "    %13d %s\n", n, $0 }'
+}
+
+start_emulator() { # start_emulator OPTIONS...
+	"$bin/holdfast-emulator" --data "$dir/emulator" --mqtt-port 0 --https-port 0 --retry-after 1 --hub 127.0.0.2 --quiet \
+		>"$dir/ready" 2>"$dir/emulator.log" &
+	pids+=($!)
+	await $! "$dir/ready"
+	eval "$("$bin/holdfast-emulator" --data "$dir/emulator" env)"
+	mqtt=$(sed -n 's/.* MQTT port \([0-9]*\),.*/\1/p' "$dir/ready")
+}
+
+start_sink() {
+	"$bin/bench-sink" "$dir/device/ca.pem" "$dir/device/server.pem" "$dir/device/server.key" >"$dir/sink" 2>"$dir/sink.log" &
+	pids+=($!)
+	await $! "$dir/sink"
+	sink=$(cat "$dir/sink")
+}
+
+# The broker of Debian's package, unpacked and not installed: so nothing of it is started now or with the machine.
+find_mosquitto() {
+	mosquitto=$(PATH=$PATH:/usr/sbin:$PWD/build-bench/mosquitto/usr/sbin command -v mosquitto) && return
+	(cd build-bench && apt-get download -q mosquitto && dpkg -x mosquitto_*.deb mosquitto && rm mosquitto_*.deb) >"$dir/mosquitto.log" 2>&1 ||
+		die "mosquitto cannot be fetched: $(cat "$dir/mosquitto.log")"
+	mosquitto=$PWD/build-bench/mosquitto/usr/sbin/mosquitto
+}
+
+start_mosquitto() {
+	local i
+	find_mosquitto
+	for ((i = 0; i < 20; i++)); do
+		broker=$((20000 + RANDOM % 10000))
+		cat >"$dir/mosquitto.conf" <<-CONF
+			user $(id -un)
+			listener $broker 127.0.0.1
+			cafile $dir/device/ca.pem
+			certfile $dir/device/server.pem
+			keyfile $dir/device/server.key
+			require_certificate true
+			allow_anonymous true
+			max_inflight_messages 0
+			max_queued_messages 0
+			set_tcp_nodelay true
+			log_dest stderr
+			log_type error
+		CONF
+		"$mosquitto" -c "$dir/mosquitto.conf" >"$dir/mosquitto.log" 2>&1 &
+		pids+=($!)
+		sleep 0.3
+		! kill -0 $! 2>/dev/null || return 0
+	done
+	die "mosquitto does not start: $(cat "$dir/mosquitto.log")"
+}
+
+identity() { common=("trust=$HOLDFAST_TRUST" "connect=$HOLDFAST_CONNECT" "cert=$dir/device/%d.pem" "key=$dir/device/%d.key"); }
+floor() { # floor WHAT COUNT [PORT CA]
+	"$bin/bench-floor" "$1" 127.0.0.1 "${3:-$mqtt}" "${4:-$HOLDFAST_TRUST}" "$dir/device/0.pem" "$dir/device/0.key" "$2"
+}
+
+onboarding() {
+	local dps=("${common[@]}" "id-scope=$HOLDFAST_ID_SCOPE" "endpoint=$HOLDFAST_ENDPOINT") figure floor i
+	local bare=("$bin/bench-floor" handshakes 127.0.0.1 "$mqtt" "$HOLDFAST_TRUST" "$dir/device/0.pem" "$dir/device/0.key" 2)
+	head "start to first acknowledged telemetry (X.509, MQTT)" "2 handshakes"
+	"$bin/bench-device" onboard "${dps[@]}" >/dev/null
+	figure=$(instructions onboard "$bin/bench-device" onboard "${dps[@]}")
+	floor=$(instructions handshakes "${bare[@]}")
+	row "instructions" "$figure" "$floor"
+	! over "$figure" "$floor" 1.3 || rest onboard handshakes
+	figure=$(for i in 1 2 3 4 5 6 7; do "$bin/bench-device" onboard "${dps[@]}"; done | field cpu | median)
+	floor=$(for i in 1 2 3 4 5 6 7; do floor handshakes 2; done | field cpu | median)
+	row "CPU, microseconds (median of 7)" "$figure" "$floor"
+}
+
+slope() { # slope NAME COUNT PROGRAM... (COUNT stands for @): instructions for one more
+	local name=$1 count=$2 one two
+	shift 2
+	one=$(instructions "$name" "${@/@/$count}")
+	two=$(instructions "$name" "${@/@/$((2 * count))}")
+	echo $(((two - one) / count))
+}
+
+telemetry() {
+	local hub=("${common[@]}" "hub=127.0.0.2" "device-id=bench-%d") floor figure way window count what
+	head "instructions for a telemetry message (100 bytes, QoS 1)" "SSL_write"
+	floor=$(slope write 2000 "$bin/bench-floor" write 127.0.0.1 "$sink" "$dir/device/ca.pem" "$dir/device/0.pem" "$dir/device/0.key" @)
+	for way in "1 500 1_under_way" "100 2000 100_under_way" "1000 5000 1,000_under_way" "1000000 6000 6,000_queued"; do
+		read -r window count what <<<"$way"
+		figure=$(slope "send-$window" "$count" "$bin/bench-device" send @ "$window" "${hub[@]}")
+		row "${what//_/ }" "$figure" "$floor"
+		! over "$figure" "$floor" 3 || rest "send-$window" write
+	done
+}
+
+at_rest() {
+	local hub=("${common[@]}" "hub=127.0.0.2" "device-id=bench-%d") said figure
+	head "at rest" "floor"
+	said=$("$bin/bench-device" idle 20 "${hub[@]}")
+	figure=$(awk '{ printf "%.2f", $2 * 3 + 2 * 60000 / $4 }' <<<"$said")
+	row "wake-ups in a minute (floor: a PING in 240 s, answered)" "$figure" 0.50
+}
+
+memory() {
+	local dps=("${common[@]}" "id-scope=$HOLDFAST_ID_SCOPE" "endpoint=$HOLDFAST_ENDPOINT") figure floor
+	head "memory, KiB" "OpenSSL"
+	figure=$("$bin/bench-device" memory 100 "${dps[@]}")
+	floor=$(floor hold 100)
+	row "resident, one device connected" "$(field resident <<<"$figure")" "$(field resident <<<"$floor")"
+	row "of it private" "$(field private <<<"$figure")" "$(field private <<<"$floor")"
+	row "each further device in the process (100 of them)" "$(field further <<<"$figure")" "$(field further <<<"$floor")"
+	cp "$small/bench-device" "$small/bench-floor" "$dir"
+	strip "$dir/bench-device" "$dir/bench-floor"
+	row "stripped program, MQTT with X.509" "$(($(stat -c %s "$dir/bench-device") / 1024))" "$(($(stat -c %s "$dir/bench-floor") / 1024))"
+}
+
+emulator() {
+	local load=("$bin/bench-load" "$dir/device") figure floor
+	head "the emulator" "floor"
+	floor=$("${load[@]}" "$dir/device/ca.pem" "$sink" handshakes 2000 500)
+	figure=$("${load[@]}" "$HOLDFAST_TRUST" "$mqtt" register 2000 500 "$HOLDFAST_ID_SCOPE")
+	row "registrations a second, 500 at once (bare handshakes)" "$figure" "$floor"
+	start_mosquitto
+	floor=$("${load[@]}" "$dir/device/ca.pem" "$broker" telemetry 50 20 1000 -)
+	figure=$("${load[@]}" "$HOLDFAST_TRUST" "$mqtt" telemetry 50 20 1000 127.0.0.2)
+	row "telemetry a second, stored before PUBACK (mosquitto)" "$figure" "$floor"
+}
+
+tpm() {
+	mkdir "$dir/tpm"
+	swtpm socket --tpm2 --tpmstate dir="$dir/tpm" --flags not-need-init,startup-clear \
+		--server type=unixio,path="$dir/tpm.sock" --ctrl type=unixio,path="$dir/tpm.sock.ctrl" >"$dir/tpm.log" 2>&1 &
+	pids+=($!)
+	local i
+	for ((i = 0; i < 50; i++)); do
+		[ ! -S "$dir/tpm.sock" ] || break
+		sleep 0.1
+	done
+	"$bin/bench-tpm" "tpm=swtpm:path=$dir/tpm.sock" "trust=$HOLDFAST_TRUST" "connect=$HOLDFAST_CONNECT" \
+		"id-scope=$HOLDFAST_ID_SCOPE" "endpoint=$HOLDFAST_ENDPOINT" >"$dir/tpm.counted"
+	printf '\nTPM commands (a tap between the library and the TPM counts)\n'
+	awk '/^first-token/ || seen[$1]++ { next }
+		{ printf "  %-12s %3d commands, %d RSA private operations:", $1, $3, $5
+		for (i = 6; i < NF; i += 2) printf " %d %s", $(i + 1), $i
+		print "" }' "$dir/tpm.counted"
+	printf '\n%-30s %15s %15s %15s\n' "which would take, in ms, on" onboarding "SAS renewal" "first boot"
+	awk -F '\t' 'NR == FNR { n = split($0, w, " "); what = w[1]; for (i = 2; i < n; i += 2) c[what, w[i]] = w[i + 1]; next }
+		/^#/ { next } $1 == "chip" { for (i = 1; i <= NF; i++) at[$i] = i; next }
+		function cost(what,  hmac, rsa, store, made, other) {
+			hmac = c[what, "HMAC"]; store = c[what, "EvictControl"]; made = c[what, "CreatePrimary"]; rsa = c[what, "rsa"]
+			other = c[what, "commands"] - hmac - store - made - rsa
+			return hmac * $at["hmac"] + rsa * $at["rsa"] + store * $at["store"] + made * $at["rsa-key"] + other * $at["random"]
+		}
+		{ printf "  %-28s %15.0f %15.0f %15.0f\n", $1, cost("onboarding"), cost("renewal"), cost("first-boot") }' \
+		"$dir/tpm.counted" bench/tpm-times.tsv
+}
+
+began=$SECONDS
+mkdir "$dir/device"
+"$bin/bench-mint" "$dir/device" 2000
+start_emulator
+identity
+start_sink
+"$bin/holdfast" enroll group-x509 --registration-id bench --cert "$dir/device/ca.pem" --quiet >/dev/null
+onboarding
+telemetry
+at_rest
+memory
+emulator
+tpm
+printf '\n%d s\n' $((SECONDS - began))
