@@ -14,14 +14,6 @@ kind_of(const char *name)
 	return -1;
 }
 
-static void
-forget(char *secret)
-{
-	if (secret != NULL)
-		explicit_bzero(secret, strlen(secret));
-	free(secret);
-}
-
 /* The service's connection string: a file's, or the environment's own text. */
 static char *
 service(const struct tool *t, int *status)
@@ -75,8 +67,8 @@ cmd_enroll(struct tool *t)
 	if (status == 0)
 		status = tool_print(t, t->json ? json_loads(answer, 0, NULL)
 					       : json_pack("{s:s s:s}", "enrolled", n.id, "as", kinds[kind]));
-	forget(key);
-	forget(secret);
+	tool_forget(key);
+	tool_forget(secret);
 	free(cert);
 	free(answer);
 	return status;

@@ -15,6 +15,7 @@ struct sending {
 	struct hf_property property[TOOL_PROPERTIES];
 	char *text[TOOL_PROPERTIES];
 	long queued, acknowledged;
+	int64_t moved; /* when it last got on, or had nothing to do */
 	char line[262145];
 	size_t have;
 	int reading; /* standard input may have more */
@@ -43,6 +44,15 @@ properties(struct sending *s)
 	return 0;
 }
 
+static int64_t
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 static int
 queue(struct sending *s, const void *body, size_t n)
 {
@@ -50,7 +60,8 @@ queue(struct sending *s, const void *body, size_t n)
 	s->message.len = n;
 	if (hf_send(s->tool->hf, &s->message, (uint64_t)s->queued) < 0)
 		return tool_hf_fail(s->tool);
-	s->queued++;
+	if (s->queued++ == s->acknowledged)
+		s->moved = now_ms();
 	return 0;
 }
 
@@ -82,17 +93,8 @@ read_lines(struct sending *s)
 	return s->have > 0 ? queue(s, s->line, s->have) : 0;
 }
 
-static int64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static int
-take_events(struct sending *s, int64_t *moved)
+take_events(struct sending *s)
 {
 	struct hf_event ev;
 
@@ -101,8 +103,8 @@ take_events(struct sending *s, int64_t *moved)
 			return tool_hf_fail(s->tool);
 		if (ev.type == HF_SENT)
 			s->acknowledged++;
-		if (ev.type != HF_DISCONNECTED)
-			*moved = now_ms();
+		if (ev.type == HF_SENT || ev.type == HF_REGISTERED)
+			s->moved = now_ms();
 	}
 	return 0;
 }
@@ -126,28 +128,32 @@ wait_more(struct sending *s, int64_t left)
 static int
 given_up(struct sending *s, long seconds)
 {
-	const struct hf_error *e = hf_error(s->tool->hf);
+	const struct hf_error *last = hf_error(s->tool->hf);
+	struct hf_error e = *last;
 
-	return tool_fail(s->tool, e->code != 0 ? e->code : HF_ERR_TIMEOUT,
-	    "the hub acknowledged nothing for %ld s; %ld of %ld messages are not known to be stored%s%s",
-	    seconds, s->queued - s->acknowledged, s->queued, e->code != 0 ? "; " : "", e->text);
+	e.code = HF_ERR_TIMEOUT;
+	snprintf(e.text, sizeof(e.text),
+	    "the hub acknowledged nothing for %ld s; %ld of %ld messages are not known to be stored%s%.400s",
+	    seconds, s->queued - s->acknowledged, s->queued, last->code != 0 ? "; the last try: " : "",
+	    last->text);
+	return tool_error(s->tool, &e);
 }
 
-/* Until every message is acknowledged. The time limit counts from the last sign of progress. */
+/* Until every message is acknowledged. The time limit counts from the last acknowledgement. */
 static int
 deliver(struct sending *s)
 {
 	long seconds = 60;
-	int64_t moved = now_ms(), left;
+	int64_t left;
 	int status = tool_number(s->tool, "timeout", tool_option(s->tool, "timeout"), 1000000, &seconds);
 
 	while (status == 0 && (s->reading || s->acknowledged < s->queued)) {
 		if (hf_step(s->tool->hf) < 0)
 			return tool_hf_fail(s->tool);
-		status = take_events(s, &moved);
+		status = take_events(s);
 		if (status != 0 || (!s->reading && s->acknowledged == s->queued))
 			break;
-		left = s->acknowledged < s->queued ? moved + seconds * 1000 - now_ms() : -1;
+		left = s->acknowledged < s->queued ? s->moved + seconds * 1000 - now_ms() : -1;
 		if (s->acknowledged < s->queued && left <= 0)
 			return given_up(s, seconds);
 		status = wait_more(s, left);

@@ -1,34 +1,44 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "tool.h"
+
+#define TEXT_MAX 65536
+
+int
+tool_error(const struct tool *t, const struct hf_error *e)
+{
+	json_t *j = json_pack("{s:{s:i s:s s:i s:i s:s}}", "error", "code", e->code, "text", e->text,
+	    "status", e->status, "error_code", e->service, "tracking_id", e->tracking);
+
+	if (t->json && j != NULL)
+		tool_print(t, json_incref(j));
+	json_decref(j);
+	fprintf(stderr, "holdfast%s%s: %s\n", t->command != NULL ? " " : "",
+	    t->command != NULL ? t->command : "", e->text);
+	return -e->code;
+}
 
 int
 tool_fail(const struct tool *t, int code, const char *fmt, ...)
 {
+	struct hf_error e = { .code = code };
 	va_list ap;
 
-	fprintf(
-	    stderr, "holdfast%s%s: ", t->command != NULL ? " " : "", t->command != NULL ? t->command : "");
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	vsnprintf(e.text, sizeof(e.text), fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
-	return -code;
+	return tool_error(t, &e);
 }
 
 int
 tool_hf_fail(const struct tool *t)
 {
-	const struct hf_error *e = hf_error(t->hf);
-
-	if (t->json)
-		tool_print(
-		    t, json_pack("{s:{s:i s:s s:i s:i s:s}}", "error", "code", e->code, "text", e->text,
-			   "status", e->status, "error_code", e->service, "tracking_id", e->tracking));
-	return tool_fail(t, e->code, "%s", e->text);
+	return tool_error(t, hf_error(t->hf));
 }
 
 static void
@@ -66,33 +76,52 @@ tool_print(const struct tool *t, json_t *j)
 	return 0;
 }
 
+/* Without stdio, whose buffer would keep a secret. -1: errno says why. */
+static ssize_t
+read_all(int fd, char *text, size_t cap)
+{
+	size_t have = 0;
+	ssize_t n = 1;
+
+	while (n != 0 && have < cap) {
+		n = read(fd, text + have, cap - have);
+		if (n < 0 && errno != EINTR)
+			return -1;
+		have += n > 0 ? (size_t)n : 0;
+	}
+	return (ssize_t)have;
+}
+
 char *
 tool_read(const struct tool *t, const char *path, const char *what, int *status)
 {
-	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-	char *text = calloc(1, 65537);
-	size_t n = 0;
+	int fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	char *text = calloc(1, TEXT_MAX + 1);
+	ssize_t n = -1;
 
 	*status = 0;
-	if (f == NULL)
-		*status = tool_fail(t, HF_ERR_IO, "%s %s: %s", what, path, strerror(errno));
-	else if (text == NULL)
+	if (text == NULL)
 		*status = tool_fail(t, HF_ERR_MEMORY, "out of memory");
-	else {
-		n = fread(text, 1, 65536, f);
-		if (ferror(f))
-			*status = tool_fail(t, HF_ERR_IO, "%s %s: %s", what, path, strerror(errno));
-		else if (n == 65536)
-			*status = tool_fail(t, HF_ERR_ARGS, "%s %s is larger than 64 KiB", what, path);
-	}
+	else if (fd < 0 || (n = read_all(fd, text, TEXT_MAX)) < 0)
+		*status = tool_fail(t, HF_ERR_IO, "%s %s: %s", what, path, strerror(errno));
+	else if (n == TEXT_MAX)
+		*status = tool_fail(t, HF_ERR_ARGS, "%s %s is larger than 64 KiB", what, path);
 	while (n > 0 && strchr(" \t\r\n", text[n - 1]) != NULL)
 		text[--n] = '\0';
-	if (f != NULL && f != stdin)
-		fclose(f);
+	if (fd > STDERR_FILENO)
+		close(fd);
 	if (*status == 0)
 		return text;
-	free(text);
+	tool_forget(text);
 	return NULL;
+}
+
+void
+tool_forget(char *secret)
+{
+	if (secret != NULL)
+		explicit_bzero(secret, strlen(secret));
+	free(secret);
 }
 
 int

@@ -19,13 +19,15 @@ const char *tool_option(const struct tool *, const char *name);
 const char *tool_given(const struct tool *, const char *name); /* from the command line alone */
 /* Hands the options that the library knows to it: those of the conversation, and of the identity. 0 or the error. */
 int tool_settings(struct tool *, int with_identity);
-/* Complains on standard error; answers the exit status for this code. */
+/* Complains on standard error, in JSON too when that is asked for; answers the exit status for this code. */
+int tool_error(const struct tool *, const struct hf_error *);
 int tool_fail(const struct tool *, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-int tool_hf_fail(const struct tool *); /* says hf_error(), in JSON too when that is asked for */
+int tool_hf_fail(const struct tool *); /* the same with hf_error() */
 /* Prints one result: as a JSON object, or as aligned lines of its string members. Takes the object. */
 int tool_print(const struct tool *, json_t *);
-/* The whole of a small text file ("-": standard input), without the white space at its end. free() it. */
+/* The whole of a small text file ("-": standard input), without the white space at its end. */
 char *tool_read(const struct tool *, const char *path, const char *what, int *status);
+void tool_forget(char *); /* wipes and frees; NULL is fine */
 /* A number, or an error said. */
 int tool_number(const struct tool *, const char *name, const char *value, long max, long *out);
 
