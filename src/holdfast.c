@@ -474,8 +474,10 @@ hf_step(struct hf *h)
 		step_register(h, now);
 	if (h->doing == IDENTIFYING)
 		step_identify(h);
-	if (h->doing == AT_HUB)
+	if (h->doing == AT_HUB) {
 		hub_client_step(h->hub, now);
+		h->err = h->device.last;
+	}
 	if (h->doing == REGISTERING)
 		dps_client_watch(h->dps, &h->watch);
 	else if (h->doing == AT_HUB)

@@ -223,8 +223,10 @@ event(struct hub_client *c, struct moment now)
 	uint64_t tag;
 	int rc = mqtt_next(&c->mqtt, &ev);
 
-	if (rc < 0)
-		lost(c, &c->mqtt.engine.err, now);
+	if (rc < 0) {
+		err_set(&e, rc, "hub %s: %s", c->host, c->mqtt.engine.err.text);
+		lost(c, &e, now);
+	}
 	if (rc <= 0)
 		return 0;
 	if (ev.type == MQTT_CLOSED) {

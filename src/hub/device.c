@@ -5,6 +5,7 @@
 
 #define RETRY_FIRST 1000
 #define RETRY_MOST  60000
+#define STEADY	    60000	 /* ms that make a connection one that holds */
 #define ACK_LIMIT   60000	 /* ms without a PUBACK while some are due */
 #define OPEN_LIMIT  30000	 /* ms for a connection to be made */
 #define DRAIN_LIMIT 10000	 /* ms for what is in flight, before a planned reconnect */
@@ -203,6 +204,8 @@ hub_device_acked(struct hub_device *d, uint16_t id, uint64_t *tag, struct moment
 		return 0;
 	m->acked = 1;
 	*tag = m->tag;
+	d->tries = 0;
+	err_clear(&d->last);
 	d->ack_by = now.ms + ACK_LIMIT;
 	for (; d->head != d->next && (m = *slot(d, d->head))->acked; d->head++) {
 		d->bytes -= m->size;
@@ -225,10 +228,9 @@ hub_device_signed(struct hub_device *d, int64_t signed_at, int64_t token_until, 
 void
 hub_device_opened(struct hub_device *d, struct moment now)
 {
-	(void)now;
 	d->step = UP;
 	d->up = 1;
-	d->tries = 0;
+	d->up_since = now.ms;
 	d->asked_dps = 0;
 	d->next = d->head;
 }
@@ -263,6 +265,8 @@ hub_device_lost(struct hub_device *d, const struct hf_error *why, struct moment 
 		d->last = *why;
 	if (d->up)
 		d->down_since = now.ms;
+	if (d->up && now.ms - d->up_since >= STEADY)
+		d->tries = 0;
 	d->up = d->fault = 0;
 	d->next = d->head;
 	if (opening && why != NULL && (why->code == HF_ERR_TLS || why->code == HF_ERR_ARGS))

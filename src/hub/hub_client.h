@@ -39,7 +39,7 @@ struct hub_device {
 	int fault; /* of ASK_CLOSE: the connection has gone bad, `last` says how */
 	/* private */
 	int step, tries, signs, may_register, asked_dps, up;
-	int64_t at, token_until, renew_at, ack_by, down_since;
+	int64_t at, token_until, renew_at, ack_by, up_since, down_since;
 	struct coin coin;
 	struct hub_message **ring; /* by sequence number, modulo cap (a power of two) */
 	size_t cap, bytes;

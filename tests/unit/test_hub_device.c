@@ -501,12 +501,35 @@ backs_off_with_jitter(void **state)
 				first = at;
 			differs |= i == 0 && at != first;
 		}
-		open_line();
-		lose(HF_ERR_NET);
-		assert_in_range(wait_ms(), 750, 1250);
 		hub_device_fini(&d);
 	}
 	assert_true(differs);
+}
+
+/* A hub that lets us in and breaks off each time is not to be asked ever faster. */
+static void
+what_holds_or_acknowledges_ends_the_backing_off(void **state)
+{
+	(void)state;
+	begin(0, 0, 1);
+	for (int i = 0; i < 4; i++) {
+		open_line();
+		lose(HF_ERR_NET);
+		assert_in_range(wait_ms(), 750 << i, 1250 << i);
+	}
+	open_line();
+	pass(60000);
+	lose(HF_ERR_NET);
+	assert_in_range(wait_ms(), 750, 1250);
+	open_line();
+	lose(HF_ERR_NET);
+	assert_in_range(wait_ms(), 1500, 2500);
+	assert_int_equal(queue(1, 100), 0);
+	open_line();
+	ack(say(1, 0), 1);
+	lose(HF_ERR_NET);
+	assert_in_range(wait_ms(), 750, 1250);
+	hub_device_fini(&d);
 }
 
 static void
@@ -750,6 +773,7 @@ main(void)
 		cmocka_unit_test(lost_while_draining),
 		cmocka_unit_test(an_old_token_is_not_shown_again),
 		cmocka_unit_test(backs_off_with_jitter),
+		cmocka_unit_test(what_holds_or_acknowledges_ends_the_backing_off),
 		cmocka_unit_test(a_connection_has_half_a_minute),
 		cmocka_unit_test(some_losses_are_final),
 		cmocka_unit_test(refused_without_dps_is_the_end),
