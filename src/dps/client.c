@@ -312,6 +312,16 @@ subscribed(struct dps_client *c, const struct mqtt_suback *s, struct moment now)
 	lost(c, &e, now);
 }
 
+/* What broke the protocol's rules is known to the engine, by whom it was broken is not. */
+static void
+misspoke(struct dps_client *c, const struct hf_error *why, struct moment now)
+{
+	struct hf_error e = { 0 };
+
+	err_set(&e, why->code, "DPS at %s: %s", c->host, why->text);
+	lost(c, &e, now);
+}
+
 static int
 mqtt_event(struct dps_client *c, struct moment now)
 {
@@ -321,7 +331,7 @@ mqtt_event(struct dps_client *c, struct moment now)
 	int rc = mqtt_next(&c->mqtt, &ev);
 
 	if (rc < 0)
-		lost(c, &c->mqtt.engine.err, now);
+		misspoke(c, &c->mqtt.engine.err, now);
 	if (rc <= 0)
 		return 0;
 	if (ev.type == MQTT_CLOSED)
@@ -350,7 +360,7 @@ http_event(struct dps_client *c, struct moment now)
 	int keep, rc = http_next(&c->http, &ev);
 
 	if (rc < 0)
-		lost(c, &c->http.engine.err, now);
+		misspoke(c, &c->http.engine.err, now);
 	if (rc <= 0)
 		return 0;
 	if (ev.what == HTTP_CLOSED) {

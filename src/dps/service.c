@@ -264,7 +264,7 @@ heard(struct dps_enroll *c)
 	int rc = http_next(&c->http, &ev);
 
 	if (rc < 0)
-		return c->err = c->http.engine.err, rc;
+		return err_set(&c->err, rc, "DPS at %s: %s", c->host, c->http.engine.err.text);
 	if (rc == 0)
 		return 0;
 	if (ev.what == HTTP_CLOSED)
