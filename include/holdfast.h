@@ -181,8 +181,18 @@ struct hf_enrollment {
 	const char *certificate;     /* PEM text; X.509: the device's, or the group's CA */
 	const char *symmetric_key;   /* base64; NULL: the service makes one */
 };
-/* Creates (or replaces) an enrollment. `answer`, when not NULL, is set to the service's JSON, to be freed by free(). */
+/* Creates an enrollment, or replaces it. `answer`, when not NULL, is set to the service's JSON, to be freed by free(). */
 int hf_enroll(struct hf *, const char *service, const struct hf_enrollment *, char **answer);
+
+/* Any other request of that API, by the words of its REST reference: GET /enrollments/ID, POST /enrollments/query. */
+struct hf_call {
+	const char *method, *path; /* without query */
+	const char *body;	   /* JSON; NULL: none */
+	const char *match;	   /* the ETag that it must still have, or "*" for any; NULL: not asked. A PUT without creates */
+};
+/* `more`, when not NULL, is a query's place: NULL in it begins at the first page, and then it is set to where the next one begins,
+ * or to NULL after the last. It, too, is freed by free(). */
+int hf_service(struct hf *, const char *service, const struct hf_call *, char **more, char **answer);
 
 /* What is going on, a line at a time, for people; no secrets are in it. Called on the stepping thread. fn NULL: silent. */
 void hf_log(struct hf *, void (*fn)(void *ctx, const char *line), void *ctx);

@@ -29,7 +29,7 @@ struct hf {
 	struct key_job *key;
 	struct hub_device device;
 	struct hub_client *hub;
-	struct dps_enroll *enroll;
+	struct dps_call *call;
 	enum hf_event_type told[4];
 	size_t told_count;
 	char *ek, *srk, *subject;
@@ -86,7 +86,7 @@ hf_free(struct hf *h)
 		return;
 	hub_end(h);
 	dps_end(h);
-	dps_enroll_free(h->enroll);
+	dps_call_free(h->call);
 	key_job_drop(h->key, h->work);
 	hub_device_fini(&h->device);
 	dps_state_fini(&h->state);
@@ -618,41 +618,77 @@ hf_wait(struct hf *h, enum hf_event_type type, int milliseconds, struct hf_event
 	}
 }
 
-int
-hf_enroll(struct hf *h, const char *service, const struct hf_enrollment *n, char **answer)
+static int
+hand_over(struct hf *h, char **more, char **answer)
 {
+	const struct buf *a = dps_call_answer(h->call);
 	struct buf text = { 0 };
+	int rc = 0;
+
+	if (more != NULL)
+		rc = str_set(more, dps_call_more(h->call));
+	if (rc == 0 && answer != NULL) {
+		*answer = NULL;
+		rc = buf_put(&text, buf_data(a), buf_size(a));
+	}
+	if (rc == 0 && answer != NULL)
+		rc = buf_str(&text) != NULL ? str_set(answer, buf_str(&text)) : HF_ERR_MEMORY;
+	buf_free(&text);
+	return rc < 0 ? err_memory(&h->err) : 0;
+}
+
+int
+hf_service(struct hf *h, const char *service, const struct hf_call *q, char **more, char **answer)
+{
 	int rc;
 
 	if (ready(h) < 0)
 		return h->err.code;
 	h->net.connect = h->set.connect;
-	rc = dps_enroll_new(&h->enroll, service, n, h->set.trust, &h->net, h->work, clock_now(), &h->err);
+	rc = dps_call_new(&h->call, service, q, more != NULL ? *more : NULL, h->set.trust, &h->net, h->work,
+	    clock_now(), &h->err);
 	while (rc == 0) {
 		struct pollfd p = { .fd = h->watch.epoll, .events = POLLIN };
 		struct moment now = clock_now();
 		int64_t ms;
 
 		work_clear(h->work);
-		rc = dps_enroll_step(h->enroll, now);
-		dps_enroll_watch(h->enroll, &h->watch);
-		ms = dps_enroll_deadline(h->enroll) - now.ms;
+		rc = dps_call_step(h->call, now);
+		dps_call_watch(h->call, &h->watch);
+		ms = dps_call_deadline(h->call) - now.ms;
 		if (rc == 0)
 			(void)poll(&p, 1, ms < 0 ? 0 : ms > INT_MAX ? INT_MAX : (int)ms);
 	}
-	if (rc < 0 && h->enroll != NULL)
-		h->err = *dps_enroll_error(h->enroll);
-	if (rc == 1 && answer != NULL) {
-		const struct buf *a = dps_enroll_answer(h->enroll);
-
-		*answer = NULL;
-		if (buf_put(&text, buf_data(a), buf_size(a)) < 0 || buf_str(&text) == NULL ||
-		    str_set(answer, buf_str(&text)) < 0)
-			rc = err_memory(&h->err);
-	}
-	buf_free(&text);
+	if (rc < 0 && h->call != NULL)
+		h->err = *dps_call_error(h->call);
+	if (rc == 1)
+		rc = hand_over(h, more, answer);
 	watch_set(&h->watch, WATCH_STREAM, -1, 0);
-	dps_enroll_free(h->enroll);
-	h->enroll = NULL;
-	return rc < 0 ? rc : 0;
+	dps_call_free(h->call);
+	h->call = NULL;
+	return rc;
+}
+
+int
+hf_enroll(struct hf *h, const char *service, const struct hf_enrollment *n, char **answer)
+{
+	struct hf_call q = { .method = "PUT" };
+	struct buf path = { 0 }, body = { 0 };
+	int rc = ready(h);
+
+	if (rc == 0)
+		rc = dps_enroll_put(&path, &body, n, &h->err);
+	if (rc < 0)
+		goto fail;
+	q.path = buf_str(&path);
+	q.body = buf_str(&body);
+	rc = hf_service(h, service, &q, NULL, answer);
+	if (rc < 0 && h->err.status == 409) { /* it is there: then it is replaced, whatever it is */
+		q.match = "*";
+		rc = hf_service(h, service, &q, NULL, answer);
+	}
+fail:
+	buf_free(&path);
+	buf_free(&body);
+	return rc;
 }

@@ -1,6 +1,5 @@
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include "tool.h"
 
 static const char *const kinds[] = { "tpm", "x509", "symmetric", "group-x509", "group-symmetric" };
@@ -41,35 +40,48 @@ material(const struct tool *t, const char *option, const char *what, int *status
 	return path == NULL || *status != 0 ? NULL : tool_read(t, path, what, status);
 }
 
-int
-cmd_enroll(struct tool *t)
+/* Creates, or replaces. */
+static int
+put(struct tool *t, const char *secret, int kind)
 {
-	int kind = t->argc == 1 ? kind_of(t->argv[0]) : -1, status = 0;
-	struct hf_enrollment n = { .id = tool_option(t, "registration-id") };
-	char *cert = NULL, *key = NULL, *secret = NULL, *answer = NULL;
+	struct hf_enrollment n = { .kind = (enum hf_enrollment_kind)kind,
+		.id = tool_option(t, "registration-id"),
+		.device_id = tool_option(t, "device-id"),
+		.endorsement_key = tool_option(t, "endorsement-key") };
+	char *cert = NULL, *key = NULL, *answer = NULL;
+	int status = 0;
 
-	if (kind < 0)
-		return tool_fail(t, HF_ERR_ARGS,
-		    "say what to enroll: tpm, x509, symmetric, group-x509 or group-symmetric");
-	n.kind = (enum hf_enrollment_kind)kind;
 	if (n.id == NULL)
 		return tool_fail(t, HF_ERR_ARGS, "no name; give it by --registration-id");
-	n.device_id = tool_option(t, "device-id");
-	n.endorsement_key = tool_option(t, "endorsement-key");
-	cert = material(t, "cert", "certificate", &status);
-	key = material(t, "symmetric-key", "symmetric key", &status);
-	n.certificate = cert;
-	n.symmetric_key = key;
-	if (status == 0)
-		secret = service(t, &status);
-	if (status == 0 && (tool_settings(t, 0) < 0 || hf_enroll(t->hf, secret, &n, &answer) < 0))
+	n.certificate = cert = material(t, "cert", "certificate", &status);
+	n.symmetric_key = key = material(t, "symmetric-key", "symmetric key", &status);
+	if (status == 0 && hf_enroll(t->hf, secret, &n, &answer) < 0)
 		status = tool_hf_fail(t);
 	if (status == 0)
 		status = tool_print(t, t->json ? json_loads(answer, 0, NULL)
 					       : json_pack("{s:s s:s}", "enrolled", n.id, "as", kinds[kind]));
 	tool_forget(key);
-	tool_forget(secret);
 	free(cert);
 	free(answer);
+	return status;
+}
+
+int
+cmd_enroll(struct tool *t)
+{
+	int kind = t->argc == 1 ? kind_of(t->argv[0]) : -1, status = 0;
+	char *secret;
+
+	if (kind < 0 && !enrolled_is(t))
+		return tool_fail(t, HF_ERR_ARGS,
+		    "say what to enroll: tpm, x509, symmetric, group-x509 or group-symmetric; or what to do with "
+		    "what is enrolled: list, show, update or delete");
+	if ((secret = service(t, &status)) == NULL)
+		return status;
+	if (tool_settings(t, 0) < 0)
+		status = tool_hf_fail(t);
+	else
+		status = kind < 0 ? enrolled(t, secret) : put(t, secret, kind);
+	tool_forget(secret);
 	return status;
 }

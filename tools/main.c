@@ -16,8 +16,9 @@ static const struct command {
 	{ "send", cmd_send, "send IDENTITY [--property K=V]... [--count N] [MESSAGE]",
 	    "send telemetry: the message, or a message for each line of standard input" },
 	{ "enroll", cmd_enroll,
-	    "enroll tpm|x509|symmetric|group-x509|group-symmetric --registration-id ID ...",
-	    "the owner's side: tell DPS about a device or a group" },
+	    "enroll tpm|x509|symmetric|group-x509|group-symmetric --registration-id ID ...\n"
+	    "  holdfast enroll list|show|update|delete [--group] [ID [CHANGE]]",
+	    "the owner's side: tell DPS about a device or a group, see and change what it knows" },
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -56,6 +57,9 @@ static const struct option_row {
 	{ "count", "N", OTHER, "send: how often" },
 	{ "service", "FILE|-", OTHER,
 	    "enroll: file with the service's connection string; or HOLDFAST_SERVICE" },
+	{ "group", NULL, OTHER, "enroll list, show, update, delete: groups" },
+	{ "etag", "ETAG", OTHER, "enroll update, delete: only if it has still this ETag" },
+	{ "keys", NULL, OTHER, "enroll show: with its keys, as JSON" },
 	{ "endorsement-key", "BASE64", OTHER, "enroll tpm: as \"holdfast identity\" prints it" },
 	{ "json", NULL, OTHER, "results as JSON" },
 	{ "quiet", NULL, OTHER, "nothing on standard error but errors" },

@@ -31,6 +31,10 @@ void tool_forget(char *); /* wipes and frees; NULL is fine */
 /* A number, or an error said. */
 int tool_number(const struct tool *, const char *name, const char *value, long max, long *out);
 
+/* enrolled.c: enroll list, show, update, delete. */
+int enrolled_is(const struct tool *); /* is it one of these? */
+int enrolled(struct tool *, const char *service);
+
 int cmd_identity(struct tool *);
 int cmd_register(struct tool *);
 int cmd_send(struct tool *);

@@ -1,5 +1,6 @@
 /*
- * "Who am I, where do I go?"  register.c decides (pure), client.c carries it out, service.c is the owner's side.
+ * "Who am I, where do I go?"  register.c decides (pure), client.c carries it out, service.c and enroll.c
+ * are the owner's side.
  */
 #ifndef DPS_DPS_CLIENT_H
 #define DPS_DPS_CLIENT_H
@@ -139,14 +140,18 @@ struct dps_service_key {
 };
 int dps_service_key_get(struct dps_service_key *, const char *connection_string, struct hf_error *);
 void dps_service_key_fini(struct dps_service_key *);
-/* One request of the service REST API, as a conversation: PUT of an enrollment. */
-struct dps_enroll;
-int dps_enroll_new(struct dps_enroll **, const char *connection_string, const struct hf_enrollment *, const char *trust,
-    struct net *, struct work *, struct moment, struct hf_error *);
-void dps_enroll_free(struct dps_enroll *);
-int dps_enroll_step(struct dps_enroll *, struct moment); /* 1 done, 0 going on, negative: failed */
-int64_t dps_enroll_deadline(const struct dps_enroll *);
-void dps_enroll_watch(struct dps_enroll *, struct watch *);
-const struct buf *dps_enroll_answer(const struct dps_enroll *);
-const struct hf_error *dps_enroll_error(const struct dps_enroll *);
+/* One request of the service REST API, as a conversation. more: where a query's page begins; NULL: at the first. */
+struct dps_call;
+int dps_call_new(struct dps_call **, const char *connection_string, const struct hf_call *, const char *more,
+    const char *trust, struct net *, struct work *, struct moment, struct hf_error *);
+void dps_call_free(struct dps_call *);
+int dps_call_step(struct dps_call *, struct moment); /* 1 done, 0 going on, negative: failed */
+int64_t dps_call_deadline(const struct dps_call *);
+void dps_call_watch(struct dps_call *, struct watch *);
+const struct buf *dps_call_answer(const struct dps_call *);
+const char *dps_call_more(const struct dps_call *); /* where the next page begins; NULL: this was the last */
+const struct hf_error *dps_call_error(const struct dps_call *);
+
+/* enroll.c: the path and the body with which an enrollment is put. Both are strings then. */
+int dps_enroll_put(struct buf *path, struct buf *body, const struct hf_enrollment *, struct hf_error *);
 #endif

@@ -1,19 +1,18 @@
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/b64.h"
-#include "base/json.h"
 #include "base/str.h"
-#include "base/url.h"
 #include "dps/dps_client.h"
 #include "msg/sas.h"
 
 #define SERVICE_API "2021-10-01"
 #define TOKEN_LIFE  600
 #define LIMIT	    30000 /* ms for the whole request */
-#define BODY_MAX    (1024 * 1024)
+#define BODY_MAX    (8 * 1024 * 1024)
 
-struct dps_enroll {
+struct dps_call {
 	char host[256];
 	uint16_t port;
 	struct tls_conf *tls;
@@ -22,8 +21,9 @@ struct dps_enroll {
 	struct http http;
 	int open;
 	int64_t limit, deadline;
-	char id[129];
+	char what[160]; /* "GET /enrollments/ID", for sentences */
 	struct buf answer;
+	char *more; /* where the next page begins */
 	struct hf_error err;
 };
 
@@ -69,73 +69,6 @@ dps_service_key_fini(struct dps_service_key *k)
 	memset(k, 0, sizeof(*k));
 }
 
-static json_t *
-attestation(const struct hf_enrollment *n)
-{
-	switch (n->kind) {
-	case HF_ENROLL_TPM:
-		return json_pack("{s:s s:{s:s}}", "type", "tpm", "tpm", "endorsementKey", n->endorsement_key);
-	case HF_ENROLL_X509:
-		return json_pack("{s:s s:{s:{s:{s:s}}}}", "type", "x509", "x509", "clientCertificates",
-		    "primary", "certificate", n->certificate);
-	case HF_ENROLL_GROUP_X509:
-		return json_pack("{s:s s:{s:{s:{s:s}}}}", "type", "x509", "x509", "signingCertificates",
-		    "primary", "certificate", n->certificate);
-	default:
-		if (n->symmetric_key == NULL)
-			return json_pack("{s:s}", "type", "symmetricKey");
-		return json_pack("{s:s s:{s:s s:s}}", "type", "symmetricKey", "symmetricKey", "primaryKey",
-		    n->symmetric_key, "secondaryKey", n->symmetric_key);
-	}
-}
-
-static int
-is_group(const struct hf_enrollment *n)
-{
-	return n->kind == HF_ENROLL_GROUP_X509 || n->kind == HF_ENROLL_GROUP_SYMMETRIC;
-}
-
-static int
-check(const struct hf_enrollment *n, struct hf_error *e)
-{
-	if (n->id == NULL || !str_is_registration_id(n->id))
-		return err_set(e, HF_ERR_ARGS,
-		    "\"%s\" is not a registration id: 1 to 128 letters, digits and - . _ :, the "
-		    "last one a letter, digit or -",
-		    n->id == NULL ? "" : n->id);
-	if (n->kind == HF_ENROLL_TPM && n->endorsement_key == NULL)
-		return err_set(
-		    e, HF_ERR_ARGS, "no endorsement key; \"holdfast identity\" on the device prints it");
-	if ((n->kind == HF_ENROLL_X509 || n->kind == HF_ENROLL_GROUP_X509) && n->certificate == NULL)
-		return err_set(e, HF_ERR_ARGS, "no certificate; give it by --cert");
-	if (is_group(n) && n->device_id != NULL)
-		return err_set(
-		    e, HF_ERR_ARGS, "a group has no device id: its devices are called as they register");
-	return 0;
-}
-
-static int
-body_put(struct buf *out, const struct hf_enrollment *n)
-{
-	json_t *a = attestation(n), *j = json_object();
-	int rc = HF_ERR_MEMORY;
-
-	if (a == NULL || j == NULL ||
-	    json_object_set_new(j, is_group(n) ? "enrollmentGroupId" : "registrationId", json_string(n->id)) <
-		0)
-		goto fail;
-	if (n->device_id != NULL && json_object_set_new(j, "deviceId", json_string(n->device_id)) < 0)
-		goto fail;
-	if (json_object_set(j, "attestation", a) < 0 ||
-	    json_object_set_new(j, "provisioningStatus", json_string("enabled")) < 0)
-		goto fail;
-	rc = js_put(out, j);
-fail:
-	json_decref(a);
-	json_decref(j);
-	return rc;
-}
-
 static int
 token_put(struct buf *out, const struct dps_service_key *k, struct moment now)
 {
@@ -152,39 +85,64 @@ token_put(struct buf *out, const struct dps_service_key *k, struct moment now)
 }
 
 static int
-request(
-    struct dps_enroll *c, const struct dps_service_key *k, const struct hf_enrollment *n, struct moment now)
+check(const struct hf_call *q, struct hf_error *e)
 {
-	struct buf target = { 0 }, body = { 0 }, token = { 0 };
-	struct http_message m = { .method = "PUT", .header_count = 4 };
+	static const char *const methods[] = { "GET", "PUT", "POST", "DELETE" };
+	size_t i = 0, n = strlen(q->path);
+
+	while (i < 4 && strcmp(methods[i], q->method) != 0)
+		i++;
+	if (i == 4)
+		return err_set(e, HF_ERR_ARGS, "\"%s\" is not a method of DPS's service API", q->method);
+	for (i = 0; i < n && q->path[i] > ' ' && q->path[i] < 127 && strchr("?#", q->path[i]) == NULL; i++)
+		continue;
+	if (q->path[0] == '/' && i == n)
+		return 0;
+	return err_set(
+	    e, HF_ERR_ARGS, "\"%s\" is not a path of DPS's service API; one is /enrollments/ID", q->path);
+}
+
+static void
+add(struct http_message *m, const char *name, const char *value)
+{
+	if (value != NULL)
+		m->header[m->header_count++] = (struct http_header){ name, value };
+}
+
+static int
+request(struct dps_call *c, const struct dps_service_key *k, const struct hf_call *q, const char *more,
+    struct moment now)
+{
+	struct buf target = { 0 }, token = { 0 };
+	struct http_message m = { .method = q->method };
 	int rc = HF_ERR_MEMORY;
 
-	if (buf_puts(&target, is_group(n) ? "/enrollmentGroups/" : "/enrollments/") < 0 ||
-	    url_put(&target, n->id, strlen(n->id)) < 0 ||
-	    buf_puts(&target, "?api-version=" SERVICE_API) < 0 || body_put(&body, n) < 0 ||
-	    token_put(&token, k, now) < 0)
+	if (buf_fmt(&target, "%s?api-version=" SERVICE_API, q->path) < 0 || token_put(&token, k, now) < 0)
 		goto fail;
 	m.target = buf_str(&target);
-	m.header[0] = (struct http_header){ "Host", k->host };
-	m.header[1] = (struct http_header){ "Authorization", buf_str(&token) };
-	m.header[2] = (struct http_header){ "Content-Type", "application/json; charset=utf-8" };
-	m.header[3] = (struct http_header){ "Accept", "application/json" };
-	m.body = buf_data(&body);
-	m.len = buf_size(&body);
-	if (m.target != NULL && m.header[1].value != NULL)
+	add(&m, "Host", k->host);
+	add(&m, "Authorization", buf_str(&token));
+	add(&m, "Accept", "application/json");
+	add(&m, "If-Match", q->match);
+	add(&m, "x-ms-continuation", more);
+	if (q->body != NULL) {
+		add(&m, "Content-Type", "application/json; charset=utf-8");
+		m.body = q->body;
+		m.len = strlen(q->body);
+	}
+	if (m.target != NULL && buf_str(&token) != NULL)
 		rc = http_say(&c->http, &m);
 fail:
 	buf_free(&target);
-	buf_free(&body);
 	buf_free(&token);
-	return rc < 0 ? err_set(&c->err, rc, "enroll %s: the request could not be made", n->id) : 0;
+	return rc < 0 ? err_set(&c->err, rc, "%s: the request could not be made", c->what) : 0;
 }
 
 int
-dps_enroll_new(struct dps_enroll **out, const char *text, const struct hf_enrollment *n, const char *trust,
-    struct net *net, struct work *work, struct moment now, struct hf_error *e)
+dps_call_new(struct dps_call **out, const char *text, const struct hf_call *q, const char *more,
+    const char *trust, struct net *net, struct work *work, struct moment now, struct hf_error *e)
 {
-	struct dps_enroll *c = calloc(1, sizeof(*c));
+	struct dps_call *c = calloc(1, sizeof(*c));
 	struct dps_service_key k = { 0 };
 
 	if (c == NULL)
@@ -192,9 +150,9 @@ dps_enroll_new(struct dps_enroll **out, const char *text, const struct hf_enroll
 	c->work = work;
 	c->limit = now.ms + LIMIT;
 	c->port = 443;
-	if (check(n, &c->err) < 0 || dps_service_key_get(&k, text, &c->err) < 0)
+	if (check(q, &c->err) < 0 || dps_service_key_get(&k, text, &c->err) < 0)
 		goto fail;
-	(void)str_fmt(c->id, sizeof(c->id), "%s", n->id);
+	(void)snprintf(c->what, sizeof(c->what), "%s %s", q->method, q->path);
 	if (str_host_port(k.host, c->host, sizeof(c->host), &c->port) < 0) {
 		err_set(&c->err, HF_ERR_ARGS,
 		    "\"%s\" in the service's connection string is not HOST or HOST:PORT", k.host);
@@ -208,7 +166,7 @@ dps_enroll_new(struct dps_enroll **out, const char *text, const struct hf_enroll
 	}
 	c->open = 1;
 	c->pump.engine = &c->http.engine;
-	if (request(c, &k, n, now) < 0 ||
+	if (request(c, &k, q, more, now) < 0 ||
 	    net->open(net, &c->pump.stream, c->host, c->port, c->tls, work, &c->err) < 0)
 		goto fail;
 	dps_service_key_fini(&k);
@@ -218,12 +176,12 @@ fail:
 	if (e->code == 0)
 		*e = c->err;
 	dps_service_key_fini(&k);
-	dps_enroll_free(c);
+	dps_call_free(c);
 	return e->code;
 }
 
 void
-dps_enroll_free(struct dps_enroll *c)
+dps_call_free(struct dps_call *c)
 {
 	if (c == NULL)
 		return;
@@ -233,11 +191,28 @@ dps_enroll_free(struct dps_enroll *c)
 	}
 	tls_conf_free(c->tls);
 	buf_free(&c->answer);
+	str_free(&c->more);
 	free(c);
 }
 
+static const char *
+advice(int status)
+{
+	switch (status) {
+	case 401:
+	case 403:
+		return "; is the service's connection string right, and may its policy do that?";
+	case 409:
+		return "; it is there already: update it, or delete it first";
+	case 412:
+		return "; somebody has changed it since it was read: read it again, and change that";
+	default:
+		return "";
+	}
+}
+
 static int
-refused(struct dps_enroll *c, const struct http_message *m)
+refused(struct dps_call *c, const struct http_message *m)
 {
 	struct dps_reply p = { 0 };
 	struct hf_error ignored = { 0 };
@@ -248,17 +223,15 @@ refused(struct dps_enroll *c, const struct http_message *m)
 	c->err.status = m->status;
 	c->err.service = p.code;
 	(void)str_fmt(c->err.tracking, sizeof(c->err.tracking), "%s", p.tracking);
-	err_set(&c->err, code,
-	    "DPS at %s refused the enrollment of %s: %s (status %d, errorCode %d, tracking id %s)%s", c->host,
-	    c->id, p.message[0] != '\0' ? p.message : "no reason given", m->status, p.code,
-	    p.tracking[0] != '\0' ? p.tracking : "none",
-	    code == HF_ERR_AUTH ? "; is the service's connection string right?" : "");
+	err_set(&c->err, code, "DPS at %s refused %s: %s (status %d, errorCode %d, tracking id %s)%s",
+	    c->host, c->what, p.message[0] != '\0' ? p.message : "no reason given", m->status, p.code,
+	    p.tracking[0] != '\0' ? p.tracking : "none", advice(m->status));
 	dps_reply_fini(&p);
 	return code;
 }
 
 static int
-heard(struct dps_enroll *c)
+heard(struct dps_call *c)
 {
 	struct http_event ev;
 	int rc = http_next(&c->http, &ev);
@@ -272,18 +245,19 @@ heard(struct dps_enroll *c)
 		    &c->err, HF_ERR_NET, "DPS at %s closed the connection before it answered", c->host);
 	if (ev.message.status < 200 || ev.message.status > 299)
 		return refused(c, &ev.message);
-	if (buf_put(&c->answer, ev.message.body, ev.message.len) < 0)
+	if (buf_put(&c->answer, ev.message.body, ev.message.len) < 0 ||
+	    str_set(&c->more, http_header(&ev.message, "x-ms-continuation")) < 0)
 		return err_memory(&c->err);
 	return 1;
 }
 
 int
-dps_enroll_step(struct dps_enroll *c, struct moment now)
+dps_call_step(struct dps_call *c, struct moment now)
 {
 	int moved, rc;
 
 	if (now.ms >= c->limit)
-		return err_set(&c->err, HF_ERR_TIMEOUT, "enroll %s: DPS at %s did not answer in %d s", c->id,
+		return err_set(&c->err, HF_ERR_TIMEOUT, "%s: DPS at %s did not answer in %d s", c->what,
 		    c->host, LIMIT / 1000);
 	do {
 		moved = pump_step(&c->pump, now.ms);
@@ -296,13 +270,13 @@ dps_enroll_step(struct dps_enroll *c, struct moment now)
 }
 
 int64_t
-dps_enroll_deadline(const struct dps_enroll *c)
+dps_call_deadline(const struct dps_call *c)
 {
 	return c->deadline;
 }
 
 void
-dps_enroll_watch(struct dps_enroll *c, struct watch *w)
+dps_call_watch(struct dps_call *c, struct watch *w)
 {
 	int fd;
 	short events;
@@ -313,13 +287,19 @@ dps_enroll_watch(struct dps_enroll *c, struct watch *w)
 }
 
 const struct buf *
-dps_enroll_answer(const struct dps_enroll *c)
+dps_call_answer(const struct dps_call *c)
 {
 	return &c->answer;
 }
 
+const char *
+dps_call_more(const struct dps_call *c)
+{
+	return c->more;
+}
+
 const struct hf_error *
-dps_enroll_error(const struct dps_enroll *c)
+dps_call_error(const struct dps_call *c)
 {
 	return &c->err;
 }

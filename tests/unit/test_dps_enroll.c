@@ -36,7 +36,8 @@ static struct service {
 	int up;
 	int status;
 	const char *body, *request_id;
-	char method[8], target[400], host_header[256], token[700];
+	const char *next; /* x-ms-continuation of the answer */
+	char method[8], target[400], host_header[256], token[700], match[200], more[200];
 	json_t *asked;
 } service;
 
@@ -91,9 +92,17 @@ take(struct service *s, const struct http_message *m)
 	snprintf(s->target, sizeof s->target, "%s", m->target);
 	snprintf(s->host_header, sizeof s->host_header, "%s", http_header(m, "Host"));
 	snprintf(s->token, sizeof s->token, "%s", http_header(m, "Authorization"));
-	assert_string_equal(http_header(m, "Content-Type"), "application/json; charset=utf-8");
-	s->asked = js_parse(m->body, m->len, "request", &err);
-	assert_non_null(s->asked);
+	snprintf(s->match, sizeof s->match, "%s",
+	    http_header(m, "If-Match") ? http_header(m, "If-Match") : "none");
+	snprintf(s->more, sizeof s->more, "%s",
+	    http_header(m, "x-ms-continuation") ? http_header(m, "x-ms-continuation") : "none");
+	if (m->len > 0) {
+		assert_string_equal(http_header(m, "Content-Type"), "application/json; charset=utf-8");
+		s->asked = js_parse(m->body, m->len, "request", &err);
+		assert_non_null(s->asked);
+	}
+	if (s->next != NULL)
+		a.header[a.header_count++] = (struct http_header){ "x-ms-continuation", s->next };
 	if (s->request_id != NULL)
 		a.header[a.header_count++] = (struct http_header){ "x-ms-request-id", s->request_id };
 	if (s->status != 0)
@@ -113,12 +122,12 @@ serve(struct service *s)
 
 /* Until it is done, one way or the other. */
 static int
-converse(struct dps_enroll *c)
+converse(struct dps_call *c)
 {
 	int rc = 0;
 
 	for (int i = 0; i < 100000 && rc == 0; i++) {
-		rc = dps_enroll_step(c, now);
+		rc = dps_call_step(c, now);
 		if (rc == 0)
 			serve(&service);
 	}
@@ -126,10 +135,20 @@ converse(struct dps_enroll *c)
 }
 
 static int
-enroll(const struct hf_enrollment *n, const char *connection, struct dps_enroll **c)
+enroll(const struct hf_enrollment *n, const char *connection, struct dps_call **c)
 {
+	struct buf path = { 0 }, body = { 0 };
+	struct hf_call q = { .method = "PUT" };
+	int rc = dps_enroll_put(&path, &body, n, &err);
+
 	*c = NULL;
-	return dps_enroll_new(c, connection, n, trust, &service.net, NULL, now, &err);
+	q.path = buf_str(&path);
+	q.body = buf_str(&body);
+	if (rc == 0)
+		rc = dps_call_new(c, connection, &q, NULL, trust, &service.net, NULL, now, &err);
+	buf_free(&path);
+	buf_free(&body);
+	return rc;
 }
 
 static json_t *
@@ -173,7 +192,7 @@ assert_token(void)
 static void
 put(const struct hf_enrollment *n, const char *target)
 {
-	struct dps_enroll *c;
+	struct dps_call *c;
 
 	for (size_t chunk = 0; chunk < 8; chunk += 1 + chunk * 6) {
 		service_begin(200, "{\"etag\":\"1\"}");
@@ -187,9 +206,9 @@ put(const struct hf_enrollment *n, const char *target)
 		assert_string_equal(service.host_header, "dps.example:4443");
 		assert_token();
 		assert_asked("provisioningStatus", "enabled");
-		assert_int_equal(buf_size(dps_enroll_answer(c)), 12);
-		assert_memory_equal(buf_data(dps_enroll_answer(c)), "{\"etag\":\"1\"}", 12);
-		dps_enroll_free(c);
+		assert_int_equal(buf_size(dps_call_answer(c)), 12);
+		assert_memory_equal(buf_data(dps_call_answer(c)), "{\"etag\":\"1\"}", 12);
+		dps_call_free(c);
 	}
 }
 
@@ -252,7 +271,7 @@ what_cannot_be_enrolled(void **state)
 		{ { .kind = HF_ENROLL_SYMMETRIC, .id = "a." }, "registration id" },
 		{ { .kind = HF_ENROLL_GROUP_SYMMETRIC, .id = "g", .device_id = "d" }, "group" },
 	};
-	struct dps_enroll *c;
+	struct dps_call *c;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
@@ -293,7 +312,7 @@ connection_strings(void **state)
 		"HostName=dps.example:70000;SharedAccessKeyName=owner;SharedAccessKey=" KEY,
 	};
 	struct dps_service_key k;
-	struct dps_enroll *c;
+	struct dps_call *c;
 	char *much = calloc(1, 1000);
 
 	(void)state;
@@ -330,7 +349,7 @@ refusals_carry_the_codes(void **state)
 		{ 412, 412001, HF_ERR_SERVICE }, { 429, 429001, HF_ERR_SERVICE },
 		{ 500, 500001, HF_ERR_SERVICE } };
 	const struct hf_error *e;
-	struct dps_enroll *c;
+	struct dps_call *c;
 	char text[200];
 
 	(void)state;
@@ -339,7 +358,7 @@ refusals_carry_the_codes(void **state)
 		service_begin(row[i].status, text);
 		assert_int_equal(enroll(&plain, SERVICE, &c), 0);
 		assert_int_equal(converse(c), row[i].want);
-		e = dps_enroll_error(c);
+		e = dps_call_error(c);
 		assert_int_equal(e->code, row[i].want);
 		assert_int_equal(e->status, row[i].status);
 		assert_int_equal(e->service, row[i].code);
@@ -347,29 +366,29 @@ refusals_carry_the_codes(void **state)
 		assert_non_null(strstr(e->text, "Enough."));
 		assert_non_null(strstr(e->text, "s-1"));
 		assert_null(strstr(e->text, KEY));
-		assert_int_equal(buf_size(dps_enroll_answer(c)), 0);
-		dps_enroll_free(c);
+		assert_int_equal(buf_size(dps_call_answer(c)), 0);
+		dps_call_free(c);
 	}
 }
 
 static void
 a_gateway_may_refuse_too(void **state)
 {
-	struct dps_enroll *c;
+	struct dps_call *c;
 
 	(void)state;
 	service_begin(502, "<html>Bad Gateway</html>");
 	assert_int_equal(enroll(&plain, SERVICE, &c), 0);
 	assert_int_equal(converse(c), HF_ERR_SERVICE);
-	assert_int_equal(dps_enroll_error(c)->status, 502);
-	assert_non_null(strstr(dps_enroll_error(c)->text, "Bad Gateway"));
-	dps_enroll_free(c);
+	assert_int_equal(dps_call_error(c)->status, 502);
+	assert_non_null(strstr(dps_call_error(c)->text, "Bad Gateway"));
+	dps_call_free(c);
 }
 
 static void
 nobody_there(void **state)
 {
-	struct dps_enroll *c;
+	struct dps_call *c;
 
 	(void)state;
 	service_begin(200, "{}");
@@ -381,13 +400,13 @@ nobody_there(void **state)
 static void
 the_line_is_lost(void **state)
 {
-	struct dps_enroll *c;
+	struct dps_call *c;
 
 	(void)state;
 	for (int cut = 0; cut < 2; cut++) {
 		service_begin(0, "");
 		assert_int_equal(enroll(&plain, SERVICE, &c), 0);
-		assert_int_equal(dps_enroll_step(c, now), 0);
+		assert_int_equal(dps_call_step(c, now), 0);
 		if (cut)
 			pair_cut(service.theirs, 0);
 		else {
@@ -396,35 +415,35 @@ the_line_is_lost(void **state)
 			http_fini(&service.http);
 			service.up = 0;
 		}
-		assert_int_equal(dps_enroll_step(c, now), HF_ERR_NET);
-		assert_int_equal(dps_enroll_error(c)->code, HF_ERR_NET);
-		dps_enroll_free(c);
+		assert_int_equal(dps_call_step(c, now), HF_ERR_NET);
+		assert_int_equal(dps_call_error(c)->code, HF_ERR_NET);
+		dps_call_free(c);
 	}
 }
 
 static void
 silence_ends_after_half_a_minute(void **state)
 {
-	struct dps_enroll *c;
+	struct dps_call *c;
 
 	(void)state;
 	service_begin(0, "");
 	assert_int_equal(enroll(&plain, SERVICE, &c), 0);
-	assert_int_equal(dps_enroll_step(c, now), 0);
+	assert_int_equal(dps_call_step(c, now), 0);
 	serve(&service);
-	assert_int_equal(dps_enroll_deadline(c), now.ms + 30000);
+	assert_int_equal(dps_call_deadline(c), now.ms + 30000);
 	now.ms += 29999;
-	assert_int_equal(dps_enroll_step(c, now), 0);
+	assert_int_equal(dps_call_step(c, now), 0);
 	now.ms++;
-	assert_int_equal(dps_enroll_step(c, now), HF_ERR_TIMEOUT);
-	assert_non_null(strstr(dps_enroll_error(c)->text, "s-1"));
-	dps_enroll_free(c);
+	assert_int_equal(dps_call_step(c, now), HF_ERR_TIMEOUT);
+	assert_non_null(strstr(dps_call_error(c)->text, "s-1"));
+	dps_call_free(c);
 }
 
 static void
 freed_at_any_moment(void **state)
 {
-	struct dps_enroll *c;
+	struct dps_call *c;
 
 	(void)state;
 	for (int steps = 0; steps < 200; steps += 7) {
@@ -432,12 +451,101 @@ freed_at_any_moment(void **state)
 		service.chunk = 5;
 		assert_int_equal(enroll(&plain, SERVICE, &c), 0);
 		for (int i = 0, rc = 0; i < steps && rc == 0; i++) {
-			rc = dps_enroll_step(c, now);
+			rc = dps_call_step(c, now);
 			serve(&service);
 		}
-		dps_enroll_free(c);
+		dps_call_free(c);
 	}
-	dps_enroll_free(NULL);
+	dps_call_free(NULL);
+}
+
+static struct dps_call *
+call(const struct hf_call *q, const char *more, int want)
+{
+	struct dps_call *c = NULL;
+
+	assert_int_equal(dps_call_new(&c, SERVICE, q, more, trust, &service.net, NULL, now, &err), 0);
+	assert_int_equal(converse(c), want);
+	assert_string_equal(service.method, q->method);
+	return c;
+}
+
+static void
+any_request(void **state)
+{
+	struct dps_call *c;
+
+	(void)state;
+	service_begin(204, "");
+	c = call(
+	    &(struct hf_call){ .method = "DELETE", .path = "/enrollments/a:b", .match = "\"e\"" }, NULL, 1);
+	assert_string_equal(service.target, "/enrollments/a:b?api-version=2021-10-01");
+	assert_string_equal(service.match, "\"e\"");
+	assert_null(service.asked);
+	assert_int_equal(buf_size(dps_call_answer(c)), 0);
+	assert_null(dps_call_more(c));
+	dps_call_free(c);
+
+	service_begin(200, "[]");
+	service.next = "QQ==";
+	c = call(&(struct hf_call){ "POST", "/enrollments/query", "{\"query\":\"*\"}", NULL }, NULL, 1);
+	assert_string_equal(service.more, "none");
+	assert_string_equal(service.match, "none");
+	assert_asked("query", "*");
+	assert_string_equal(dps_call_more(c), "QQ==");
+	dps_call_free(c);
+
+	service_begin(200, "[]");
+	c = call(&(struct hf_call){ "POST", "/enrollments/query", "{\"query\":\"*\"}", NULL }, "QQ==", 1);
+	assert_string_equal(service.more, "QQ==");
+	assert_null(dps_call_more(c));
+	dps_call_free(c);
+}
+
+static void
+conflicts_are_explained(void **state)
+{
+	static const struct {
+		int status;
+		const char *says;
+	} row[] = { { 401, "policy" }, { 403, "policy" }, { 409, "there already" },
+		{ 412, "somebody has changed it" } };
+	struct dps_call *c;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+		service_begin(row[i].status, "{}");
+		c = call(&(struct hf_call){ "PUT", "/enrollments/d", "{}", "e" }, NULL,
+		    row[i].status < 404 ? HF_ERR_AUTH : HF_ERR_SERVICE);
+		assert_non_null(strstr(dps_call_error(c)->text, row[i].says));
+		assert_non_null(strstr(dps_call_error(c)->text, "PUT /enrollments/d"));
+		dps_call_free(c);
+	}
+}
+
+static void
+what_cannot_be_asked(void **state)
+{
+	static const struct hf_call row[] = { { .method = "get", .path = "/enrollments/d" },
+		{ .method = "TRACE", .path = "/" }, { .method = "GET", .path = "" },
+		{ .method = "GET", .path = "enrollments/d" }, { .method = "GET", .path = "/enrollments/d e" },
+		{ .method = "GET", .path = "/enrollments/d?x=1" }, { .method = "GET", .path = "/a\r\nX: y" },
+		{ .method = "GET", .path = "/\xc3\xa4" } };
+	struct dps_call *c = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+		service_begin(200, "{}");
+		assert_int_equal(
+		    dps_call_new(&c, SERVICE, &row[i], NULL, trust, &service.net, NULL, now, &err),
+		    HF_ERR_ARGS);
+		assert_null(c);
+		assert_false(service.up);
+	}
+	service_begin(200, "{}");
+	assert_int_equal(dps_call_new(&c, SERVICE, &(struct hf_call){ "GET", "/x", NULL, "a\r\nb: c" }, NULL,
+			     trust, &service.net, NULL, now, &err),
+	    HF_ERR_ARGS);
 }
 
 static int
@@ -476,6 +584,9 @@ main(void)
 		cmocka_unit_test(nobody_there),
 		cmocka_unit_test(the_line_is_lost),
 		cmocka_unit_test(silence_ends_after_half_a_minute),
+		cmocka_unit_test(any_request),
+		cmocka_unit_test(conflicts_are_explained),
+		cmocka_unit_test(what_cannot_be_asked),
 		cmocka_unit_test(freed_at_any_moment),
 	};
 
