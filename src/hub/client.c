@@ -230,7 +230,8 @@ event(struct hub_client *c, struct moment now)
 	if (rc <= 0)
 		return 0;
 	if (ev.type == MQTT_CLOSED) {
-		err_set(&e, HF_ERR_NET, "hub %s closed the connection", c->host);
+		err_set(&e, HF_ERR_NET, "hub %s closed the connection%s", c->host,
+		    c->line == READY ? "; is another device connected with the same id?" : "");
 		lost(c, &e, now);
 	} else if (ev.type == MQTT_CONNACK)
 		return connack(c, &ev.connack, now);
@@ -241,20 +242,20 @@ event(struct hub_client *c, struct moment now)
 	return 1;
 }
 
-/* Moves bytes, then takes what they said; a line that broke has said its last words first. */
+/* Moves bytes, then takes what they said; a line that broke has said its last words first. 1: there is more to do. */
 static int
 converse(struct hub_client *c, struct moment now)
 {
-	int moved, heard = 0;
+	int moved;
 
 	if (c->line == CLOSED)
 		return 0;
 	moved = pump_step(&c->pump, now.ms);
 	while (c->line != CLOSED && event(c, now))
-		heard = 1;
+		;
 	if (moved < 0 && c->line != CLOSED)
 		lost(c, &c->pump.err, now);
-	return heard || moved != 0;
+	return c->line == CLOSED || (moved != 0 && !pump_idle(&c->pump));
 }
 
 static int
@@ -409,19 +410,31 @@ out_of_memory(struct hub_client *c)
 	hub_device_broke(c->device, &e);
 }
 
+/* All that there is to do at once, so that what is said travels together. 1: something was done. */
+static int
+obey_all(struct hub_client *c, struct moment now)
+{
+	int rc, did = 0;
+
+	while ((rc = obey(c, now)) > 0 && ++did < HUB_WINDOW)
+		;
+	if (rc < 0)
+		out_of_memory(c);
+	return did > 0 || rc < 0;
+}
+
 void
 hub_client_step(struct hub_client *c, struct moment now)
 {
-	int heard, did, rounds = 0;
+	int more, did, rounds = 0;
 
+	obey_all(c, now);
 	do {
 		if (c->key != NULL && key_job_done(c->key, c->work))
 			key_ended(c, now);
-		heard = c->dps != NULL ? dps_step(c, now) : converse(c, now);
-		did = obey(c, now);
-		if (did < 0)
-			out_of_memory(c);
-	} while ((heard || did) && ++rounds < ROUNDS);
+		more = c->dps != NULL ? dps_step(c, now) : converse(c, now);
+		did = obey_all(c, now);
+	} while ((more || did) && ++rounds < ROUNDS);
 	c->deadline = c->over || c->key != NULL ? NEVER : c->device->deadline;
 	if (rounds == ROUNDS)
 		c->deadline = now.ms;
