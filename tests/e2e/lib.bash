@@ -12,7 +12,6 @@ dps=global.azure-devices-provisioning.net
 dir=$(mktemp -d "${TMPDIR:-/tmp}/holdfast-e2e.XXXXXX")
 data=$dir/emulator
 emulator=
-pids=()
 cd "$dir"
 
 say() { printf '%s\n' "$*"; }
@@ -30,7 +29,8 @@ skip() {
 finish() {
 	local status=$?
 	trap - EXIT
-	kill ${emulator:+"$emulator"} ${pids[@]+"${pids[@]}"} 2>/dev/null || true
+	# shellcheck disable=SC2046
+	kill $(jobs -p) 2>/dev/null || true
 	wait
 	if grep -l 'Sanitizer\|runtime error:' ./*.log >found 2>/dev/null; then
 		xargs cat <found >&2
@@ -80,7 +80,7 @@ events() { holdfast-emulator --data "$data" events "$@"; }
 # bodies [DEVICE]: of the events, a line each
 bodies() { events ${1:+--device "$1"} | sed -n 's/.*"body":"\([^"]*\)".*/\1/p'; }
 
-arrived() { bodies "$1" | grep -qxF "$2"; }
+arrived() { bodies "$1" | grep -xF "$2" >/dev/null; }
 
 # start_tpm NAME [FLAGS]: a software TPM behind NAME.sock; its state in the folder NAME. ended by stop_tpm NAME.
 declare -A tpm_pid=()
@@ -90,7 +90,6 @@ start_tpm() {
 	swtpm socket --tpm2 --tpmstate dir="$dir/$1" --flags "${2:-not-need-init,startup-clear}" \
 		--server type=unixio,path="$dir/$1.sock" --ctrl type=unixio,path="$dir/$1.sock.ctrl" >>"$1.out" 2>&1 &
 	tpm_pid[$1]=$!
-	pids+=($!)
 	await 10 test -S "$1.sock.ctrl"
 }
 

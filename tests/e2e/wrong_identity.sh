@@ -142,7 +142,6 @@ refused 8 401002 "endorsementKey" "symmetric key for a TPM's id" http \
 # A relay that listens shows what travels, and puts the first TPM's public key into the second's mouth.
 relay() { # relay LOG [OLD NEW]
 	$python "$here/between.py" "$1.port" "$data/server.pem" "$data/server-key.pem" "$HOLDFAST_TRUST" "$https_port" "$@" 2>"$1.err" &
-	pids+=($!)
 	await 10 test -s "$1.port"
 	through=(--connect "$dps:443=127.0.0.1:$(cat "$1.port")")
 }
