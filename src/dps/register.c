@@ -193,7 +193,7 @@ advice(const struct dps_register *r, const struct dps_reply *p)
 	if (p->status != 401 && p->status != 403 && p->code / 1000 != 401)
 		return "quote the tracking id to whoever runs this DPS";
 	if (r->kind == HSM_TPM)
-		return "is it enrolled, with the endorsement key that \"holdfast identity\" shows?";
+		return "is it enrolled, with the endorsement key that \"holdfast identity\" shows, and is the device's clock right?";
 	if (r->kind == HSM_X509)
 		return "is it enrolled, with the certificate that \"holdfast identity\" shows or its CA, and are its dates right?";
 	return "is it enrolled, with the device's own key, and is the device's clock right?";
