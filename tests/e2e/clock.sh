@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# A device whose clock is wrong: the services refuse what it signs, and the sentence tells it to look at its clock.
+. "$(dirname "$0")/lib.bash"
+
+cc -D_GNU_SOURCE -shared -fPIC -o skew.so "$here/skew.c" -ldl
+asan=$(ldd "$(command -v holdfast)" | sed -n 's/.*=> *\([^ ]*libasan[^ ]*\).*/\1/p') # it wants to be the first
+at=(env LD_PRELOAD="${asan:+$asan:}$dir/skew.so") # and SKEW=SECONDS: the clock is that much ahead
+hour=3600 day=86400
+
+start_emulator
+start_tpm tpm
+new_key >meter.key
+certificate boiler --days -20 20
+tpm=--tpm=$(tcti tpm)
+holdfast identity --json "$tpm" >identity
+field() { $python -c "import json; print(json.load(open('identity'))['$1'])"; }
+run holdfast enroll symmetric --registration-id meter --symmetric-key meter.key
+run holdfast enroll x509 --registration-id boiler --cert boiler.pem
+run holdfast enroll tpm --registration-id "$(field registration_id)" --endorsement-key "$(field endorsement_key)"
+meter=(--symmetric-key meter.key --registration-id meter)
+boiler=(--cert boiler.pem --key boiler.key)
+
+# Two hours behind: what it signs for the next hour has expired for everyone else.
+for t in mqtt http; do
+	expect_fail 8 "expired .*errorCode 401002.*clock" "${at[@]}" SKEW=-$((2 * hour)) holdfast register "${meter[@]}" --transport $t
+done
+expect_fail 8 "expired .*errorCode 401002.*clock" "${at[@]}" SKEW=-$((2 * hour)) holdfast register "$tpm"
+run "${at[@]}" SKEW=$((2 * hour)) holdfast register "${meter[@]}" --state meter.json
+run holdfast register "$tpm" --state tpm.json
+run holdfast register "${boiler[@]}" --state boiler.json
+unset HOLDFAST_ID_SCOPE
+expect_fail 8 "refused device meter (MQTT code 5).*clock right" "${at[@]}" SKEW=-$((2 * hour)) holdfast send "${meter[@]}" --state meter.json x
+expect_fail 8 "MQTT code 5).*clock right" "${at[@]}" SKEW=-$((2 * hour)) holdfast send "$tpm" --state tpm.json x
+run "${at[@]}" SKEW=-$((2 * hour)) holdfast send "${boiler[@]}" --state boiler.json x # nothing that it shows has a time of its own
+
+# Years off: it is the server's certificate that seems wrong.
+expect_fail 7 "certificate of.*not yet valid.*clock" "${at[@]}" SKEW=-$((4000 * day)) holdfast send "${boiler[@]}" --state boiler.json x
+expect_fail 7 "certificate of.*expired.*clock" "${at[@]}" SKEW=$((9000 * day)) holdfast send "${boiler[@]}" --state boiler.json x
+run holdfast send "${meter[@]}" --state meter.json x
