@@ -59,11 +59,12 @@ told() {
 	"$HOLDFAST_BIN/holdfast-emulator" --data "$work/data" "$@"
 }
 
+# start_emulator OPTIONS...
 start_emulator() {
 	ip link set lo up
 	printf '127.0.0.1 localhost %s %s\n' $dps $hub >"$work/hosts"
 	mount --bind "$work/hosts" /etc/hosts
-	"$HOLDFAST_BIN/holdfast-emulator" --data "$work/data" --hub $hub --retry-after 1 >"$work/emulator.log" 2>&1 &
+	"$HOLDFAST_BIN/holdfast-emulator" --data "$work/data" --hub $hub --retry-after 1 "$@" >"$work/emulator.log" 2>&1 &
 	emulator=$!
 	await 20 told env
 	eval "$(told env)"
