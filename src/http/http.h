@@ -49,9 +49,10 @@ struct http {
 };
 int http_init(struct http *, int server, size_t max_body); /* 0 or HF_ERR_MEMORY */
 void http_fini(struct http *);
-/* 1: an event; 0: none yet; HF_ERR_PROTOCOL or (a server's) HF_ERR_TIMEOUT: over, sentence in engine.err; a server
- * has put 400, 408, 413, 431 or 505 into out, to be written before it closes. CLOSED comes once, when the peer has
- * ended. A server gets the next request only after it has answered the former. */
+/* 1: an event; 0: none yet; HF_ERR_PROTOCOL, HF_ERR_NET (the stream ended in the middle of a message) or (a server's)
+ * HF_ERR_TIMEOUT: over, sentence in engine.err; a server has put 400, 408, 413, 431 or 505 into out, to be written before
+ * it closes. CLOSED comes once, when the peer has ended. A server gets the next request only after it has answered the
+ * former. */
 int http_next(struct http *, struct http_event *);
 /* Says a request (client) or the response to the oldest unanswered request (server). 0, HF_ERR_ARGS, HF_ERR_MEMORY,
  * HF_ERR_STATE (the high-water mark or HTTP_PIPE is reached: wait; or the connection is over; or nothing is to be

@@ -236,6 +236,15 @@ refuse(struct http_parse *p, int status, const char *why)
 	    p->server ? "request" : "response", why);
 }
 
+/* That is a matter of the line, not of what was said: another try may mend it. */
+static int
+cut_short(struct http_parse *p)
+{
+	p->status = 400;
+	return err_set(p->err, HF_ERR_NET, "the connection ended in the middle of the peer's HTTP %s",
+	    p->server ? "request" : "response");
+}
+
 /* The text of the line that ends at nl. */
 static int
 line_length(struct http_parse *p, const char *s, const char *nl, size_t *n)
@@ -606,7 +615,7 @@ http_get(struct http_parse *p, struct buf *in, int eof)
 	if (p->at == AT_HEAD && buf_size(in) == 0)
 		return 0;
 	if (p->at != AT_DONE && p->at != AT_EOF)
-		return eof ? refuse(p, 400, "the connection ended in the middle of it") : 0;
+		return eof ? cut_short(p) : 0;
 	if (p->at == AT_EOF && !eof)
 		return 0;
 	p->at = AT_DONE;

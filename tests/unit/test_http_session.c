@@ -504,7 +504,7 @@ refuses_bad_servers(void **state)
 	hear(&h, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab");
 	nothing_next(&h);
 	in(&h, NULL, 0);
-	fails_next(&h, HF_ERR_PROTOCOL);
+	fails_next(&h, HF_ERR_NET);
 	assert_int_equal(ask(&h, "GET", NULL), HF_ERR_STATE);
 	http_fini(&h);
 
