@@ -72,6 +72,8 @@ talk_free(struct talk *t)
 {
 	talk_disconnect(t);
 	dps_client_free(t->dps);
+	if (t->script != NULL)
+		script_fini(t->script);
 	hub_device_fini(&t->device);
 	str_free(&t->got.payload);
 	dps_state_fini(&t->got.state);
@@ -81,6 +83,15 @@ talk_free(struct talk *t)
 	buf_free(&t->lines);
 	remove_folder(t->dir);
 	free(t);
+}
+
+void
+talk_follow(struct talk *t, struct script *s, int http, const struct script_line *line, size_t count)
+{
+	script_init(s, http, t->emu->chunk, &t->emu->now, line, count);
+	t->script = s;
+	t->net.to = &s->net;
+	t->set.endpoint = NULL;
 }
 
 void
@@ -234,11 +245,14 @@ step_hub(struct talk *t)
 static int
 turn(struct talk *t)
 {
+	int moved;
+
 	if (t->dps != NULL)
 		step_dps(t);
 	if (t->hub != NULL)
 		step_hub(t);
-	return emu_turn(t->emu);
+	moved = emu_turn(t->emu);
+	return (t->script != NULL && script_turn(t->script)) || moved;
 }
 
 void
@@ -290,15 +304,35 @@ next_deadline(struct talk *t)
 	return at;
 }
 
+/* Turns until nothing moves. 1: done. */
 static int
-settle(struct talk *t, int (*done)(struct talk *))
+settle(struct talk *t, int (*done)(struct talk *), int *moved)
 {
+	*moved = 0;
 	for (int quiet = 0; quiet < QUIET; quiet++) {
 		if (done != NULL && done(t))
 			return 1;
-		if (turn(t))
-			quiet = 0;
+		if (!turn(t))
+			continue;
+		quiet = 0;
+		*moved = 1;
 	}
+	return 0;
+}
+
+/* What a job has made may set things moving, and those post another job. */
+static int
+settle_all(struct talk *t, int (*done)(struct talk *))
+{
+	int moved;
+
+	if (settle(t, done, &moved))
+		return 1;
+	do {
+		let_jobs_end(t);
+		if (settle(t, done, &moved))
+			return 1;
+	} while (moved);
 	return 0;
 }
 
@@ -308,10 +342,7 @@ talk_until(struct talk *t, int (*done)(struct talk *), int64_t ms)
 	int64_t end = t->emu->now.ms + ms, at;
 
 	for (;;) {
-		if (settle(t, done))
-			return 1;
-		let_jobs_end(t);
-		if (settle(t, done))
+		if (settle_all(t, done))
 			return 1;
 		if (t->emu->now.ms >= end)
 			return 0;
@@ -346,7 +377,7 @@ int
 talk_register(struct talk *t, enum dps_transport transport)
 {
 	talk_register_begin(t, transport);
-	assert_true(talk_until(t, is_registered, 3600000));
+	assert_true(talk_until(t, is_registered, t->set.timeout_ms + 1000));
 	return t->registered;
 }
 

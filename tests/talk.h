@@ -6,6 +6,7 @@
 #define TESTS_TALK_H
 #include "emu.h"
 #include "hub/hub_client.h"
+#include "script.h"
 
 struct talk_net {
 	struct net net; /* the first member: what a device is given */
@@ -16,6 +17,7 @@ struct talk {
 	struct emu *emu;
 	struct talk_net net;
 	struct work *work;
+	struct script *script; /* NULL: DPS is the emulator */
 	struct hsm *hsm;
 	struct dps_settings set; /* filled in but for the transport; a test may change it */
 	struct dps_client *dps;
@@ -45,6 +47,7 @@ void talk_ca_new(struct talk_ca *, const char *cn, const struct talk_ca *issuer)
 void talk_ca_free(struct talk_ca *);
 /* Answers the leaf's PEM text, to be freed by free(). */
 char *talk_x509(struct talk *, const char *cn, const struct talk_ca *issuer);
+void talk_follow(struct talk *, struct script *, int http, const struct script_line *, size_t count); /* lent */
 void talk_use(struct talk *, struct hsm *); /* an identity of the test's own; taken over */
 
 void talk_turn(struct talk *); /* each side has its turn, at the present moment */
