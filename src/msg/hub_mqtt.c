@@ -168,7 +168,8 @@ hub_mqtt_put_topic(struct buf *b, const char *device, const struct hub_event *ev
 	const char *value;
 	size_t i;
 
-	if ((rc = buf_fmt(b, "devices/%s" EVENTS "/", device)) < 0)
+	if ((rc = buf_puts(b, "devices/")) < 0 || (rc = buf_puts(b, device)) < 0 ||
+	    (rc = buf_puts(b, EVENTS "/")) < 0)
 		return rc;
 	for (i = 0; i < HUB_SYSTEM; i++) {
 		value = *hub_event_system((struct hub_event *)ev, i);

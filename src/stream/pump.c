@@ -1,5 +1,7 @@
 #include "stream/pump.h"
 
+#include <openssl/crypto.h>
+
 #define AT_ONCE	 (16 * 1024)  /* one TLS record */
 #define PER_STEP (256 * 1024) /* each way */
 
@@ -40,17 +42,33 @@ may_read(const struct pump *p)
 	return p->want_out == STREAM_ERR || buf_size(&p->engine->out) < ENGINE_HIGH;
 }
 
-/* Offers the engine what has been read. 1: it took some. */
+/* Offers the engine what has been read; `hold` is what it does not take yet. 1: it took some. */
+static int
+offer(struct pump *p, const uint8_t *bytes, size_t n)
+{
+	ssize_t took = p->engine->ops->in(p->engine, bytes, n);
+
+	if (took < 0)
+		return over(p, &p->engine->err);
+	p->stalled = (size_t)took < n;
+	if (p->stalled && buf_put(&p->hold, bytes + took, n - (size_t)took) < 0)
+		return err_memory(&p->err);
+	return took > 0;
+}
+
+/* Offers it what it did not take before. */
 static int
 feed(struct pump *p)
 {
-	ssize_t n = p->engine->ops->in(p->engine, buf_data(&p->hold), buf_size(&p->hold));
+	ssize_t took = p->engine->ops->in(p->engine, buf_data(&p->hold), buf_size(&p->hold));
 
-	if (n < 0)
+	if (took < 0)
 		return over(p, &p->engine->err);
-	buf_eat(&p->hold, (size_t)n);
+	buf_eat(&p->hold, (size_t)took);
 	p->stalled = buf_size(&p->hold) > 0;
-	return n > 0;
+	if (!p->stalled)
+		buf_free(&p->hold);
+	return took > 0;
 }
 
 /* The end is told in a step of its own, when the caller has had the events before it. */
@@ -63,24 +81,22 @@ tell_eof(struct pump *p)
 	return 1;
 }
 
-/* One read: how many bytes; 0 at the end, or when there is nothing yet. */
+/* One read, offered: how many bytes; 0 at the end, or when there is nothing yet. */
 static ssize_t
 read_some(struct pump *p)
 {
-	uint8_t *room = buf_room(&p->hold, AT_ONCE);
-	ssize_t n;
+	uint8_t bytes[AT_ONCE];
+	ssize_t n = stream_read(p->stream, bytes, sizeof bytes);
+	int r;
 
-	if (room == NULL)
-		return err_memory(&p->err);
-	n = stream_read(p->stream, room, AT_ONCE);
-	if (n > 0) {
-		buf_add(&p->hold, (size_t)n);
-		return n;
+	if (n <= 0) {
+		p->want_in = (int)n;
+		p->eof = n == 0 ? EOF_SEEN : 0;
+		return 0;
 	}
-	buf_free(&p->hold);
-	p->want_in = (int)n;
-	p->eof = n == 0 ? EOF_SEEN : 0;
-	return 0;
+	r = offer(p, bytes, (size_t)n);
+	OPENSSL_cleanse(bytes, (size_t)n);
+	return r < 0 ? r : n;
 }
 
 static int
@@ -101,8 +117,6 @@ pull(struct pump *p)
 		if ((n = read_some(p)) <= 0)
 			return n < 0 ? (int)n : got > 0 || moved || p->eof;
 		got += (size_t)n;
-		if (feed(p) < 0)
-			return p->err.code;
 	}
 	return got > 0 || moved;
 }
@@ -132,6 +146,12 @@ pump_step(struct pump *p, int64_t now_ms)
 		return r;
 	}
 	return wrote || r ? 1 : verdict(p);
+}
+
+int
+pump_idle(const struct pump *p)
+{
+	return p->want_in < 0 && (p->want_out < 0 || buf_size(&p->engine->out) == 0);
 }
 
 void

@@ -16,7 +16,9 @@ struct pump {
  * over (HF_ERR_NET lost, HF_ERR_TLS, HF_ERR_PROTOCOL) with the sentence in err. The caller takes the engine's events after
  * each step, and steps again while 1 is answered. */
 int pump_step(struct pump *, int64_t now_ms);
-/* What it waits for, after a step answered 0: at most one descriptor and its poll(2) events (-1: none). */
+/* 1: after this step nothing more can move before the stream is ready; a step would answer 0. */
+int pump_idle(const struct pump *);
+/* What it waits for, when it is idle or a step answered 0: at most one descriptor and its poll(2) events (-1: none). */
 void pump_wait(struct pump *, int *fd, short *events);
 void pump_close(struct pump *);
 

@@ -150,6 +150,14 @@ read_failed(struct tls *t)
 	return STREAM_ERR;
 }
 
+/* SSL_get_error() looks at this thread's queue of errors, which clearing costs more than looking at. */
+static void
+forget_errors(void)
+{
+	if (ERR_peek_error() != 0)
+		ERR_clear_error();
+}
+
 static ssize_t
 tls_read(struct stream *s, void *p, size_t n)
 {
@@ -162,13 +170,15 @@ tls_read(struct stream *s, void *p, size_t n)
 	if (r < 0)
 		return r;
 	flush(t);
-	ERR_clear_error();
+	if (buf_size(&c->in) == 0)
+		buf_free(&c->in);
+	forget_errors();
 	if (SSL_read_ex(c->ssl, p, n, &got) == 1)
 		return (ssize_t)got;
 	why = SSL_get_error(c->ssl, 0);
 	if (why == SSL_ERROR_WANT_READ)
-		r = c->want_in;
-	else if (why != SSL_ERROR_ZERO_RETURN)
+		return c->want_in;
+	if (why != SSL_ERROR_ZERO_RETURN)
 		r = read_failed(t);
 	ERR_clear_error();
 	return r;
@@ -200,7 +210,7 @@ tls_write(struct stream *s, const void *p, size_t n)
 		return r;
 	if ((r = flush(t)) < 0)
 		return c->lost ? write_failed(t) : r;
-	ERR_clear_error();
+	forget_errors();
 	while (done < n && buf_size(&c->out) == 0) {
 		if (SSL_write_ex(c->ssl, (const char *)p + done, n - done, &took) != 1 || c->lost)
 			return write_failed(t);
