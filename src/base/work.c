@@ -53,7 +53,7 @@ at_fork(void)
 static void
 prepare(void)
 {
-	OPENSSL_init_crypto(0, NULL);
+	OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL); /* asked for nothing, it does nothing */
 	atexit(at_exit);
 	pthread_atfork(NULL, NULL, at_fork);
 }

@@ -12,7 +12,9 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
+#include <openssl/rand.h>
 
 #include "base/work.h"
 
@@ -308,8 +310,57 @@ leaves_in_the_middle_of_anything(void **state)
 	assert_in_range(threads(), 1, 100); /* two hundred were started */
 }
 
+static void
+ask_openssl(struct job *job)
+{
+	uint8_t n[8];
+
+	((struct task *)job)->id = RAND_bytes(n, sizeof n);
+}
+
+/* A process of its own: a job that leaves something of OpenSSL's in the thread, and then the end, at once. */
+static int
+leave(void)
+{
+	struct hf_error e = { 0 };
+	struct task *t = calloc(1, sizeof *t);
+	struct pollfd p = { .events = POLLIN };
+	struct work *w;
+
+	if (t == NULL || work_new(&w, &e) < 0)
+		return 1;
+	t->job = (struct job){ .run = ask_openssl, .free = free_task };
+	p.fd = work_fd(w);
+	if (work_post(w, &t->job, &e) < 0 || poll(&p, 1, 10000) != 1 || !job_done(w, &t->job) || t->id != 1)
+		return 1;
+	free(t);
+	work_free(w);
+	return 0;
+}
+
+/* Whether the thread or exit() is faster, nothing leaks, and it does end. */
+static void
+ends_before_the_process_does(void **state)
+{
+	int status;
+	pid_t child;
+
+	(void)state;
+	for (int i = 0; i < 40; i++) {
+		child = fork();
+		assert_true(child >= 0);
+		if (child == 0) {
+			alarm(30);
+			execl("/proc/self/exe", "test_work", "leave", (char *)NULL);
+			_exit(127);
+		}
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_int_equal(status, 0);
+	}
+}
+
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(runs_in_order, set_up, tear_down),
@@ -321,7 +372,10 @@ main(void)
 		cmocka_unit_test_setup_teardown(drops_what_was_never_posted, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(leaves_without_waiting, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(leaves_in_the_middle_of_anything, set_up, tear_down),
+		cmocka_unit_test(ends_before_the_process_does),
 	};
 
+	if (argc == 2 && strcmp(argv[1], "leave") == 0)
+		return leave();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
