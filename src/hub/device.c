@@ -127,17 +127,30 @@ drain(struct hub_device *d, struct moment now)
 }
 
 static enum hub_ask
-send_next(struct hub_device *d, struct moment now)
+not_heard(struct hub_device *d)
 {
 	struct hf_error e = { 0 };
 
+	err_set(&e, HF_ERR_NET, "the hub acknowledged nothing for %d s; connecting anew", ACK_LIMIT / 1000);
+	return give_up(d, &e);
+}
+
+static enum hub_ask
+not_opened(struct hub_device *d)
+{
+	struct hf_error e = { 0 };
+
+	err_set(&e, HF_ERR_NET, "the hub did not accept a connection in %d s", OPEN_LIMIT / 1000);
+	return give_up(d, &e);
+}
+
+static enum hub_ask
+send_next(struct hub_device *d, struct moment now)
+{
 	if (d->signs && now.wall >= d->renew_at)
 		return ask(d, RENEWING, HUB_ASK_SIGN);
-	if (d->head != d->next && now.ms >= d->ack_by) {
-		err_set(&e, HF_ERR_NET, "the hub acknowledged nothing for %d s; connecting anew",
-		    ACK_LIMIT / 1000);
-		return give_up(d, &e);
-	}
+	if (d->head != d->next && now.ms >= d->ack_by)
+		return not_heard(d);
 	d->deadline = d->signs ? now.ms + (d->renew_at - now.wall) * 1000 : NEVER;
 	if (d->head != d->next)
 		d->deadline = sooner(d->deadline, d->ack_by);
@@ -154,8 +167,6 @@ send_next(struct hub_device *d, struct moment now)
 enum hub_ask
 hub_device_next(struct hub_device *d, struct moment now)
 {
-	struct hf_error e = { 0 };
-
 	switch (d->step) {
 	case SIGN:
 		return now.ms < d->at ? wait_until(d, d->at) : ask(d, SIGNING, HUB_ASK_SIGN);
@@ -165,10 +176,7 @@ hub_device_next(struct hub_device *d, struct moment now)
 		d->at = now.ms + OPEN_LIMIT;
 		return ask(d, OPENING, HUB_ASK_OPEN);
 	case OPENING:
-		if (now.ms < d->at)
-			return wait_until(d, d->at);
-		err_set(&e, HF_ERR_NET, "the hub did not accept a connection in %d s", OPEN_LIMIT / 1000);
-		return give_up(d, &e);
+		return now.ms < d->at ? wait_until(d, d->at) : not_opened(d);
 	case DRAIN:
 		return drain(d, now);
 	case UP:
