@@ -2,6 +2,7 @@
  * One SQLite file in WAL mode. synchronous=FULL: a commit is on the disk when it returns, so that it outlives a power cut
  * too; one commit a turn pays for all that the turn stored.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -118,7 +119,10 @@ struct registry {
 static int
 broken(struct registry *r, struct hf_error *err)
 {
-	return err_set(err, HF_ERR_IO, "registry %s: %s", r->path, sqlite3_errmsg(r->db));
+	errno = sqlite3_system_errno(r->db);
+	if (errno == 0)
+		return err_set(err, HF_ERR_IO, "registry %s: %s", r->path, sqlite3_errmsg(r->db));
+	return err_sys(err, HF_ERR_IO, "registry %s: %s", r->path, sqlite3_errmsg(r->db));
 }
 
 /* A write that did not work spoils the whole turn. */
