@@ -38,7 +38,8 @@ finish() {
 	elif [ $status != 0 ] && [ $status != 77 ] && [ -f emulator.log ]; then
 		tail -n 40 emulator.log | sed 's/^/emulator: /' >&2
 	fi
-	cd / && rm -rf "$dir"
+	cd /
+	rm -rf "$dir" 2>/dev/null || true # a file system may be mounted in it; that ends with its namespace
 	exit $status
 }
 trap finish EXIT
