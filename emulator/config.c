@@ -102,6 +102,17 @@ config_add_dps(struct config *c, const char *name, struct hf_error *err)
 }
 
 static int
+check_nearest(const struct config *c, struct hf_error *err)
+{
+	for (size_t i = 0; i < c->hubs; i++)
+		if (str_eqi(c->hub[i], c->nearest))
+			return 0;
+	return c->nearest[0] == '\0'
+		   ? 0
+		   : err_set(err, HF_ERR_ARGS, "--nearest %s is none of the hubs", c->nearest);
+}
+
+static int
 default_names(struct config *c, struct hf_error *err)
 {
 	int r;
@@ -111,7 +122,7 @@ default_names(struct config *c, struct hf_error *err)
 	if (c->hubs == 0 &&
 	    ((r = config_add_hub(c, "127.0.0.2", err)) < 0 || (r = config_add_hub(c, "127.0.0.3", err)) < 0))
 		return r;
-	return 0;
+	return check_nearest(c, err);
 }
 
 void

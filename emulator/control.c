@@ -176,10 +176,11 @@ put_device(void *arg, const char *hub, const json_t *device)
 
 	if (a->at++ < a->skip)
 		return 0;
-	o = json_pack("{s:s,s:s,s:s,s:s,s:s}", "hub", hub, "deviceId", js_str(device, "deviceId", ""),
-	    "status", js_str(device, "status", ""), "authentication",
+	o = json_pack("{s:s,s:s,s:s,s:s,s:s,s:O*,s:O*}", "hub", hub, "deviceId",
+	    js_str(device, "deviceId", ""), "status", js_str(device, "status", ""), "authentication",
 	    js_str(js_get(device, "authentication"), "type", ""), "generationId",
-	    js_str(device, "generationId", ""));
+	    js_str(device, "generationId", ""), "capabilities", js_get(device, "capabilities"), "twin",
+	    js_get(device, "twin"));
 	put_line(a, o);
 	json_decref(o);
 	a->skip++;

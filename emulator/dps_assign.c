@@ -1,4 +1,3 @@
-#include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
 #include <openssl/rand.h>
@@ -7,50 +6,14 @@
 #include "base/str.h"
 #include "emulator.h"
 
-uint64_t
-dps_hash(const char *id)
-{
-	uint64_t h = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
-
-	for (; *id; id++)
-		h = (h ^ (uint64_t)tolower((unsigned char)*id)) * UINT64_C(0x100000001b3);
-	return h;
-}
-
-/* May this hub be chosen? An enrollment that names none takes any. */
-static int
-allowed(const json_t *enrollment, const char *hub)
-{
-	const json_t *hubs = js_get(enrollment, "iotHubs");
-	const char *one = js_str(enrollment, "iotHubHostName", NULL);
-	size_t i;
-
-	if (one)
-		return str_eqi(one, hub);
-	for (i = 0; i < json_array_size(hubs); i++) {
-		if (str_eqi(json_string_value(json_array_get(hubs, i)), hub))
-			return 1;
-	}
-	return json_array_size(hubs) == 0;
-}
-
-/* The hub of this device, out of those that are linked and allowed. NULL: there is none. */
-static const char *
-allocate(const struct config *conf, const struct claim *claim)
-{
-	const char *candidate[MAX_NAMES];
-	size_t i, n = 0;
-
-	for (i = 0; i < conf->hubs; i++) {
-		if (allowed(claim->enrollment, conf->hub[i]))
-			candidate[n++] = conf->hub[i];
-	}
-	if (n == 0)
-		return NULL;
-	if (strcmp(js_str(claim->enrollment, "allocationPolicy", "hashed"), "hashed") != 0)
-		return candidate[0];
-	return candidate[dps_hash(claim->id) % n];
-}
+/* A registration that is carried out: from where, to where, and with what the device begins there. */
+struct move {
+	const struct claim *claim;
+	const json_t *answer; /* the webhook's; NULL: it was not asked */
+	const char *before, *hub;
+	char old[129], id[129];
+	json_t *twin; /* NULL: as it is */
+};
 
 static int
 policy(const struct claim *claim, const char *name)
@@ -150,30 +113,72 @@ new_device(const char *id)
 	return json_pack("{s:s, s:s, s:s}", "deviceId", id, "generationId", generation, "status", "enabled");
 }
 
-static int
-put_device(struct emulator *e, const struct claim *claim, const uint8_t tpm_key[32], const char *hub,
-    const char *id, struct hf_error *err)
+static json_t *
+tidy_twin(const json_t *twin)
 {
-	json_t *device;
-	char etag[128];
+	const json_t *tags = js_get(twin, "tags"), *desired = js_get(js_get(twin, "properties"), "desired");
+
+	return json_pack("{s:o, s:{s:o}}", "tags", tags ? json_deep_copy(tags) : json_object(), "properties",
+	    "desired", desired ? json_deep_copy(desired) : json_object());
+}
+
+/* Device data is the twin. A webhook's goes before all; a move brings it along or begins anew; at the same hub, not to
+ * migrate means to begin anew as well. */
+static int
+choose_twin(struct emulator *e, struct move *m, struct hf_error *err)
+{
+	const json_t *said = js_get(js_get(m->answer, "body"), "initialTwin");
+	int migrate = policy(m->claim, "migrateDeviceData"), stays = m->before == m->hub;
+	json_t *device = NULL;
 	int r;
 
-	r = registry_device(e->registry, hub, id, &device, err);
-	if (r < 0)
-		return r;
-	if (r == 0)
-		device = new_device(id);
+	if (stays && !said && (migrate || !policy(m->claim, "updateHubAssignment")) &&
+	    strcmp(m->id, m->old) == 0)
+		return 0;
+	if (m->before && migrate && !said) {
+		r = registry_device(e->registry, m->before, m->old, &device, err);
+		if (r < 0)
+			return r;
+		m->twin = tidy_twin(js_get(device, "twin"));
+		json_decref(device);
+	} else
+		m->twin = tidy_twin(said ? said : js_get(m->claim->enrollment, "initialTwin"));
+	return m->twin ? 0 : err_memory(err);
+}
+
+static int
+describe(json_t *device, const struct move *m, const uint8_t tpm_key[32], struct hf_error *err)
+{
+	const struct claim *claim = m->claim;
+	const json_t *capabilities = js_get(claim->enrollment, "capabilities");
+	char etag[128];
+
 	etag_new(etag);
 	json_object_del(device, "authorities");
 	if (json_object_set_new(device, "etag", json_string(etag)) < 0 ||
-	    json_object_set_new(
-		device, "capabilities", json_deep_copy(js_get(claim->enrollment, "capabilities"))) < 0 ||
+	    json_object_set_new(device, "capabilities", json_deep_copy(capabilities)) < 0 ||
 	    json_object_set_new(device, "authentication", authentication(claim, tpm_key)) < 0 ||
+	    (m->twin && json_object_set(device, "twin", m->twin) < 0) ||
 	    (*claim->group && strcmp(claim->kind, "x509") == 0 &&
 		json_object_set_new(device, "authorities", authorities(claim)) < 0))
-		r = err_memory(err);
-	else
-		r = registry_device_put(e->registry, hub, id, device, err);
+		return err_memory(err);
+	return 0;
+}
+
+static int
+put_device(struct emulator *e, const struct move *m, const uint8_t tpm_key[32], struct hf_error *err)
+{
+	json_t *device;
+	int r;
+
+	r = registry_device(e->registry, m->hub, m->id, &device, err);
+	if (r < 0)
+		return r;
+	if (r == 0)
+		device = new_device(m->id);
+	r = describe(device, m, tpm_key, err);
+	if (r == 0)
+		r = registry_device_put(e->registry, m->hub, m->id, device, err);
 	json_decref(device);
 	return r;
 }
@@ -203,38 +208,71 @@ device_id(const struct claim *claim, const json_t *record)
 }
 
 static const char *
-substatus(const struct claim *claim, const char *before, const char *now)
+substatus(const struct move *m)
 {
-	if (!before)
+	if (!m->before)
 		return "initialAssignment";
-	if (before == now)
+	if (m->before == m->hub)
 		return "reprovisionedToInitialAssignment";
-	return policy(claim, "migrateDeviceData") ? "deviceDataMigrated" : "deviceDataReset";
+	return policy(m->claim, "migrateDeviceData") && !js_get(js_get(m->answer, "body"), "initialTwin")
+		   ? "deviceDataMigrated"
+		   : "deviceDataReset";
+}
+
+static int
+carry_out(struct emulator *e, struct move *m, const uint8_t tpm_key[32], json_t *record, struct hf_error *err)
+{
+	const json_t *payload = js_get(js_get(m->answer, "body"), "payload");
+	int r = choose_twin(e, m, err);
+
+	if (r == 0 && m->before && (m->before != m->hub || strcmp(m->id, m->old) != 0))
+		r = registry_device_delete(e->registry, m->before, m->old, err);
+	if (r >= 0)
+		r = put_device(e, m, tpm_key, err);
+	if (r == 0)
+		r = say(record, "assignedHub", m->hub, err);
+	if (r == 0)
+		r = say(record, "deviceId", m->id, err);
+	if (r == 0)
+		r = say(record, "substatus", substatus(m), err);
+	json_object_del(record, "payload");
+	if (r == 0 && payload && json_object_set_new(record, "payload", json_deep_copy(payload)) < 0)
+		r = err_memory(err);
+	return r < 0 ? r : say(record, "status", "assigned", err);
+}
+
+static int
+is_allocated_anew(const struct config *conf, const struct claim *claim, const json_t *record)
+{
+	return !current_hub(conf, record) || policy(claim, "updateHubAssignment");
 }
 
 int
-dps_assign(struct emulator *e, const struct claim *claim, const uint8_t tpm_key[32], json_t *record,
-    struct hf_error *err)
+dps_asks_webhook(const struct config *conf, const struct claim *claim, const json_t *record)
 {
-	const char *before = current_hub(&e->conf, record), *hub = before;
-	char id[129], old[129];
-	int r = 0;
+	return strcmp(js_str(claim->enrollment, "allocationPolicy", ""), "custom") == 0 &&
+	       is_allocated_anew(conf, claim, record);
+}
 
-	if (!before || policy(claim, "updateHubAssignment"))
-		hub = allocate(&e->conf, claim);
-	if (!hub)
-		return fail_with(record, 400208, "no linked hub is allowed by the enrollment", err);
-	str_fmt(id, sizeof id, "%s", device_id(claim, record));
-	str_fmt(old, sizeof old, "%s", js_str(record, "deviceId", id));
-	if (before && (before != hub || strcmp(id, old) != 0))
-		r = registry_device_delete(e->registry, before, old, err);
-	if (r >= 0)
-		r = put_device(e, claim, tpm_key, hub, id, err);
-	if (r == 0)
-		r = say(record, "assignedHub", hub, err);
-	if (r == 0)
-		r = say(record, "deviceId", id, err);
-	if (r == 0)
-		r = say(record, "substatus", substatus(claim, before, hub), err);
-	return r < 0 ? r : say(record, "status", "assigned", err);
+int
+dps_assign(struct emulator *e, const struct claim *claim, const uint8_t tpm_key[32], const json_t *answer,
+    json_t *record, struct hf_error *err)
+{
+	struct move m = { .claim = claim, .before = current_hub(&e->conf, record) };
+	char why[300] = "no linked hub is allowed by the enrollment";
+	int asked = dps_asks_webhook(&e->conf, claim, record), r;
+
+	m.hub = m.before;
+	if (asked) {
+		m.answer = answer;
+		m.hub = dps_answered(&e->conf, claim, answer, why, sizeof why);
+	} else if (is_allocated_anew(&e->conf, claim, record))
+		m.hub = dps_allocate(&e->conf, claim);
+	if (!m.hub)
+		return fail_with(record, asked ? 400207 : 400208, why, err);
+	str_fmt(m.id, sizeof m.id, "%s", device_id(claim, record));
+	str_fmt(m.old, sizeof m.old, "%s", js_str(record, "deviceId", m.id));
+	r = carry_out(e, &m, tpm_key, record, err);
+	json_decref(m.twin);
+	return r;
 }

@@ -99,23 +99,19 @@ put_record(struct emulator *e, const char *id, json_t *record, struct hf_error *
 }
 
 static int
-begin_record(struct emulator *e, const struct claim *claim, struct hf_error *err)
+begin_record(struct emulator *e, const struct claim *claim, json_t **record, struct hf_error *err)
 {
-	json_t *record;
-	int r = open_record(e, claim->id, &record, err);
+	int r = open_record(e, claim->id, record, err);
 
 	if (r < 0)
 		return r;
-	json_object_del(record, "errorCode");
-	json_object_del(record, "errorMessage");
-	if (json_object_set_new(record, "status", json_string("assigning")) < 0 ||
-	    json_object_set_new(record, "attestation", json_string(claim->kind)) < 0 ||
-	    json_object_set_new(record, "enrollmentGroupId", json_string(claim->group)) < 0)
-		r = err_memory(err);
-	else
-		r = put_record(e, claim->id, record, err);
-	json_decref(record);
-	return r;
+	json_object_del(*record, "errorCode");
+	json_object_del(*record, "errorMessage");
+	if (json_object_set_new(*record, "status", json_string("assigning")) < 0 ||
+	    json_object_set_new(*record, "attestation", json_string(claim->kind)) < 0 ||
+	    json_object_set_new(*record, "enrollmentGroupId", json_string(claim->group)) < 0)
+		return err_memory(err);
+	return put_record(e, claim->id, *record, err);
 }
 
 static void
@@ -127,26 +123,70 @@ assigning(struct emulator *e, const char *operation, struct dps_reply *reply)
 	str_fmt(reply->state, sizeof reply->state, "assigning");
 }
 
+/* 1: the webhook of the enrollment has to say where, and has not yet. It is being asked; also when a poll finds that it is not,
+ * since the emulator has been started anew. */
+static int
+waits_for_webhook(struct emulator *e, const struct claim *claim, const char *operation, const json_t *op,
+    const json_t *record)
+{
+	const json_t *custom = js_get(claim->enrollment, "customAllocationDefinition");
+	json_t *question;
+
+	if (js_get(op, "answer") || !dps_asks_webhook(&e->conf, claim, record))
+		return 0;
+	question = dps_question(&e->conf, claim, record, js_get(op, "payload"));
+	webhook_ask(e, operation, js_str(custom, "webhookUrl", ""), question);
+	json_decref(question);
+	return 1;
+}
+
+static json_t *
+new_operation(const struct emulator *e, const struct dps_request *q, const struct claim *claim)
+{
+	struct hf_error ignored = { 0 };
+	json_t *payload = q->payload ? js_parse(q->payload, strlen(q->payload), "payload", &ignored) : NULL;
+
+	return json_pack("{s:s, s:I, s:s*, s:s*, s:o*}", "registrationId", claim->id, "created",
+	    (json_int_t)e->now.wall, "ek", q->ek, "srk", q->srk, "payload", payload);
+}
+
 static int
 start(struct emulator *e, const struct dps_request *q, const struct claim *claim, struct dps_reply *reply,
     struct hf_error *err)
 {
 	char guid[37], id[64];
-	json_t *op;
+	json_t *op = new_operation(e, q, claim), *record = NULL;
 	int r;
 
 	guid_new(guid);
 	str_fmt(id, sizeof id, "4.%016" PRIx64 ".%s", dps_hash(claim->id), guid);
-	op = json_pack("{s:s, s:I, s:s*, s:s*}", "registrationId", claim->id, "created",
-	    (json_int_t)e->now.wall, "ek", q->ek, "srk", q->srk);
 	r = op ? registry_expire(e->registry, e->now.wall, err) : err_memory(err);
 	if (r == 0)
-		r = begin_record(e, claim, err);
+		r = begin_record(e, claim, &record, err);
 	if (r == 0)
 		r = registry_operation_put(e->registry, id, e->now.wall + OPERATION_SECONDS, op, err);
+	if (r == 0)
+		waits_for_webhook(e, claim, id, op, record);
 	json_decref(op);
+	json_decref(record);
 	assigning(e, id, reply);
 	return r;
+}
+
+void
+dps_service_told(struct emulator *e, const char *operation, json_t *answer)
+{
+	struct hf_error err = { 0 };
+	json_t *op = NULL;
+	int r = registry_operation(e->registry, operation, &op, &err);
+
+	if (r > 0)
+		r = json_object_set(op, "answer", answer);
+	if (r == 0 && op)
+		r = registry_operation_put(e->registry, operation, e->now.wall + OPERATION_SECONDS, op, &err);
+	if (r < 0)
+		log_line(&e->log, "what a webhook said is lost: %s", err.text);
+	json_decref(op);
 }
 
 static int
@@ -184,8 +224,21 @@ kind_of(const json_t *record)
 	return NULL;
 }
 
-static void
-tell(const json_t *record, struct dps_reply *reply)
+static int
+tell_payload(const json_t *payload, struct dps_reply *reply)
+{
+	struct buf text = { 0 };
+	int r = 0;
+
+	if (payload)
+		r = js_put(&text, payload) < 0 || !buf_str(&text) ? HF_ERR_MEMORY
+								  : str_set(&reply->payload, buf_str(&text));
+	buf_free(&text);
+	return r;
+}
+
+static int
+tell(const json_t *record, struct dps_reply *reply, struct hf_error *err)
 {
 	reply->status = 200;
 	copy(reply->state, sizeof reply->state, record, "status");
@@ -196,13 +249,14 @@ tell(const json_t *record, struct dps_reply *reply)
 	if (strcmp(reply->state, "failed") == 0) {
 		reply->code = (int)js_int(record, "errorCode", 0);
 		copy(reply->message, sizeof reply->message, record, "errorMessage");
-		return;
+		return 0;
 	}
 	copy(reply->hub, sizeof reply->hub, record, "assignedHub");
 	copy(reply->device, sizeof reply->device, record, "deviceId");
 	copy(reply->substatus, sizeof reply->substatus, record, "substatus");
 	copy(reply->group, sizeof reply->group, record, "enrollmentGroupId");
 	reply->attestation = kind_of(record);
+	return tell_payload(js_get(record, "payload"), reply) < 0 ? err_memory(err) : 0;
 }
 
 /* A TPM's hub key: made now, kept by the hub, handed over in a blob that stays with the operation. The challenge has done its
@@ -240,7 +294,7 @@ settle(struct emulator *e, const struct dps_who *who, const struct claim *claim,
 	if (strcmp(claim->kind, "tpm") == 0)
 		r = hub_key(e, who, op, key, err);
 	if (r == 0)
-		r = dps_assign(e, claim, key, record, err);
+		r = dps_assign(e, claim, key, js_get(op, "answer"), record, err);
 	if (r == 0)
 		r = put_record(e, claim->id, record, err);
 	if (r == 0 && json_object_set_new(op, "done", json_true()) < 0)
@@ -266,7 +320,8 @@ progress(struct emulator *e, const struct dps_who *who, const struct claim *clai
 	const char *key;
 	int r = 0;
 
-	if (!js_bool(op, "done", 0) && too_early(e, op)) {
+	if (!js_bool(op, "done", 0) &&
+	    (waits_for_webhook(e, claim, operation, op, record) || too_early(e, op))) {
 		assigning(e, operation, reply);
 		copy(reply->id, sizeof reply->id, record, "registrationId");
 		return 0;
@@ -275,8 +330,9 @@ progress(struct emulator *e, const struct dps_who *who, const struct claim *clai
 		r = settle(e, who, claim, operation, op, record, err);
 	if (r < 0)
 		return r;
-	tell(record, reply);
 	str_fmt(reply->operation, sizeof reply->operation, "%s", operation);
+	if (tell(record, reply, err) < 0)
+		return err->code;
 	key = js_str(op, "blob", NULL);
 	return str_set(&reply->tpm_key, key) < 0 ? err_memory(err) : 0;
 }
@@ -324,7 +380,7 @@ to_look_up(struct emulator *e, const struct dps_caller *c, const struct dps_requ
 	if (r == 0)
 		r = refuse(err, NOT_FOUND, "'%s' has not registered", c->who->id);
 	if (r > 0)
-		tell(record, reply);
+		r = tell(record, reply, err);
 	json_decref(record);
 	dps_claim_fini(&claim);
 	return r;

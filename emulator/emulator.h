@@ -6,7 +6,9 @@
  *	dps_service hub_service api	what is decided (they read like the services' documentation)
  *	policy				what an owner may do
  *	enrollment			what an owner may enroll
- *	dps_claim dps_assign		who DPS believes a caller to be; which hub, and its device there
+ *	dps_claim			who DPS believes a caller to be
+ *	dps_allocate dps_assign		which hub, and its device there
+ *	webhook				who is asked which hub
  *	attest attest_tpm		why a device is believed
  *	registry			what is remembered (all SQL)
  *
@@ -25,6 +27,7 @@
 
 struct registry;
 struct session;
+struct webhooks;
 
 #define MAX_NAMES 32
 /* What a shared access policy of DPS may give. */
@@ -50,6 +53,8 @@ struct config { /* config.c; all made at first start and kept in the data folder
 	struct policy policy[MAX_NAMES];	  /* more of them */
 	size_t policies;
 	char hub_policy[32], hub_key[96];	  /* iothubowner, base64 */
+	char nearest[256];		/* the hub of the lowest latency; "": all are equally far */
+	char webhook_trust[512];	/* CA certificates; "": the system's */
 	int retry_after;		/* seconds that a device is told to wait, 3 */
 	int tls_max;			/* 0 or TLS1_2_VERSION */
 	char bind[64];
@@ -58,6 +63,7 @@ struct config { /* config.c; all made at first start and kept in the data folder
 struct emulator {
 	struct config conf;
 	struct registry *registry;
+	struct webhooks *webhooks;	/* calls that are out; NULL: there was none yet */
 	struct moment now;		/* of this turn */
 	struct session *sessions;	/* all connections */
 	struct session *ready;		/* those that the next turn looks at */
@@ -76,6 +82,8 @@ struct dps_caller {
 	int mqtt;			/* TPM is refused there */
 };
 void dps_service_answer(struct emulator *, const struct dps_caller *, const struct dps_request *, struct dps_reply *);
+/* A webhook has answered for this operation: it is kept, and the next poll carries it out. `answer` as in dps_answered(). */
+void dps_service_told(struct emulator *, const char *operation, json_t *answer);
 
 /*
  * dps_claim.c: whom DPS believes. A claim holds the enrollment that speaks for the caller; zero it before, fini it after.
@@ -93,11 +101,38 @@ int dps_claim(struct emulator *, const struct dps_caller *, const struct dps_req
 void dps_claim_fini(struct claim *);
 
 /*
- * dps_assign.c: allocation. Writes hub, device id and substatus (or why there is none) into the registration's record and
- * the device into the hub's registry. tpm_key: the 32 bytes that a TPM device gets for its hub.
+ * dps_allocate.c: which hub.
  */
-int dps_assign(struct emulator *, const struct claim *, const uint8_t tpm_key[32], json_t *record, struct hf_error *);
 uint64_t dps_hash(const char *id); /* stable, letter case aside */
+/* The linked hubs that an enrollment allows, and how many. */
+size_t dps_candidates(const struct config *, const json_t *enrollment, const char *hub[MAX_NAMES]);
+/* The one that the enrollment's policy chooses, when it is not `custom`. NULL: there is none. */
+const char *dps_allocate(const struct config *, const struct claim *);
+/* The one that its webhook has chosen. NULL: it has not, and why. An answer is {"status": 200, "body": {...}}, or {"error":
+ * "..."} when none came. */
+const char *dps_answered(const struct config *, const struct claim *, const json_t *answer, char *why, size_t);
+/* What that webhook is asked. NULL: out of memory. */
+json_t *dps_question(const struct config *, const struct claim *, const json_t *record, const json_t *payload);
+
+/*
+ * dps_assign.c: what follows. Writes hub, device id, substatus and payload (or why there is none) into the registration's record
+ * and the device, with its twin, into the hub's registry. tpm_key: the 32 bytes that a TPM device gets for its hub.
+ */
+int dps_assign(struct emulator *, const struct claim *, const uint8_t tpm_key[32], const json_t *answer, json_t *record,
+    struct hf_error *);
+/* Must the enrollment's webhook be asked for this registration? Then `answer` is what it said. */
+int dps_asks_webhook(const struct config *, const struct claim *, const json_t *record);
+
+/*
+ * webhook.c: asking one, while everything else goes on.
+ */
+int webhook_is(const char *url); /* https, or http to a loopback address: 1 or 0 */
+/* Asks for this operation, unless that is being done already. Too many at once: the next time. */
+void webhook_ask(struct emulator *, const char *operation, const char *url, const json_t *question);
+/* Moves the calls, and hands what has come, or has not come in time, to dps_service_told(). 1: something moved. */
+int webhook_step(struct emulator *);
+int webhook_fd(struct emulator *); /* readable when there is something to move; -1: it cannot be made */
+void webhook_close(struct emulator *);
 
 /*
  * hub_service.c: the hub's side. Credentials are judged at the door; then events come.

@@ -1,6 +1,4 @@
 #include <string.h>
-#include <time.h>
-#include <openssl/bn.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 #include "base/b64.h"
@@ -24,6 +22,7 @@ static const struct {
 	{ "iotHubHostName", JSON_STRING, INDIVIDUAL | GROUP },
 	{ "iotHubs", JSON_ARRAY, INDIVIDUAL | GROUP },
 	{ "allocationPolicy", JSON_STRING, INDIVIDUAL | GROUP },
+	{ "customAllocationDefinition", JSON_OBJECT, INDIVIDUAL | GROUP },
 	{ "initialTwin", JSON_OBJECT, INDIVIDUAL | GROUP },
 	{ "provisioningStatus", JSON_STRING, INDIVIDUAL | GROUP },
 	{ "reprovisionPolicy", JSON_OBJECT, INDIVIDUAL | GROUP },
@@ -85,7 +84,7 @@ read_keys(const json_t *in, const json_t *old, json_t *out, struct hf_error *err
 static int
 read_tpm(const json_t *in, json_t *out, struct hf_error *err)
 {
-	const char *ek = js_str(in, "endorsementKey", "");
+	const char *ek = js_str(in, "endorsementKey", ""), *srk = js_str(in, "storageRootKey", NULL);
 	struct hf_error why = { 0 };
 	struct tpm_public pub;
 	struct buf raw = { 0 };
@@ -96,7 +95,8 @@ read_tpm(const json_t *in, json_t *out, struct hf_error *err)
 	else if (tpm_get_public(buf_data(&raw), buf_size(&raw), &pub, &why) < 0)
 		r = refuse(err, INVALID,
 		    "endorsementKey is not the public part of a TPM's RSA endorsement key: %s", why.text);
-	else if (json_object_set_new(out, "tpm", json_pack("{s:s}", "endorsementKey", ek)) < 0)
+	else if (json_object_set_new(
+		     out, "tpm", json_pack("{s:s, s:s*}", "endorsementKey", ek, "storageRootKey", srk)) < 0)
 		r = err_memory(err);
 	buf_free(&raw);
 	return r;
@@ -172,6 +172,9 @@ read_x509(int group, const json_t *in, const json_t *old, json_t *out, struct hf
 	json_t *o;
 	int r;
 
+	if (js_get(in, "caReferences"))
+		return refuse(
+		    err, INVALID, "caReferences (uploaded CAs) are not emulated; put signingCertificates");
 	if (!json_is_object(certs))
 		return refuse(err, INVALID, "the attestation has no %s", kind);
 	o = json_object();
@@ -271,11 +274,39 @@ check_words(const json_t *out, struct hf_error *err)
 		return refuse(err, INVALID, "the device id '%.130s' cannot be one", device);
 	if (strcmp(status, "enabled") != 0 && strcmp(status, "disabled") != 0)
 		return refuse(err, INVALID, "provisioningStatus is '%.40s', not enabled or disabled", status);
-	if (strcmp(policy, "custom") == 0)
-		return refuse(err, INVALID, "custom allocation (a webhook) is not emulated");
 	if (strcmp(policy, "hashed") != 0 && strcmp(policy, "static") != 0 &&
-	    strcmp(policy, "geoLatency") != 0)
+	    strcmp(policy, "geoLatency") != 0 && strcmp(policy, "custom") != 0)
 		return refuse(err, INVALID, "allocationPolicy '%.40s' is not known", policy);
+	return 0;
+}
+
+static int
+check_custom(const json_t *out, struct hf_error *err)
+{
+	const json_t *custom = js_get(out, "customAllocationDefinition");
+	const char *api = js_str(custom, "apiVersion", ""), *url = js_str(custom, "webhookUrl", "");
+
+	if (strcmp(js_str(out, "allocationPolicy", ""), "custom") != 0)
+		return 0;
+	if (!webhook_is(url))
+		return refuse(err, INVALID,
+		    "customAllocationDefinition.webhookUrl has to be an https URL, or an http one of this machine's "
+		    "loopback");
+	if (!dps_is_api(api, strlen(api)))
+		return refuse(
+		    err, INVALID, "customAllocationDefinition.apiVersion '%.40s' is not a date", api);
+	return 0;
+}
+
+static int
+check_twin(const json_t *out, struct hf_error *err)
+{
+	const json_t *twin = js_get(out, "initialTwin"), *tags = js_get(twin, "tags");
+	const json_t *properties = js_get(twin, "properties"), *desired = js_get(properties, "desired");
+
+	if ((tags && !json_is_object(tags)) || (properties && !json_is_object(properties)) ||
+	    (desired && !json_is_object(desired)))
+		return refuse(err, INVALID, "initialTwin's tags and properties.desired have to be objects");
 	return 0;
 }
 
@@ -327,6 +358,10 @@ enrollment_read(const struct config *conf, int group, const char *id, const json
 		r = check_hubs(conf, o, err);
 	if (r == 0)
 		r = check_words(o, err);
+	if (r == 0)
+		r = check_custom(o, err);
+	if (r == 0)
+		r = check_twin(o, err);
 	if (r == 0 && fill_in(o) < 0)
 		r = err_memory(err);
 	if (r < 0) {
@@ -335,98 +370,4 @@ enrollment_read(const struct config *conf, int group, const char *id, const json
 	}
 	*out = o;
 	return 0;
-}
-
-static json_t *
-name_text(const X509_NAME *name)
-{
-	BIO *b = BIO_new(BIO_s_mem());
-	json_t *text;
-	char *p;
-	long n;
-
-	X509_NAME_print_ex(b, name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
-	n = BIO_get_mem_data(b, &p);
-	text = json_stringn(p, (size_t)n);
-	BIO_free(b);
-	return text;
-}
-
-static json_t *
-time_text(const ASN1_TIME *when)
-{
-	struct tm tm = { 0 };
-	char text[32];
-
-	ASN1_TIME_to_tm(when, &tm);
-	clock_iso((int64_t)timegm(&tm), text);
-	return json_string(text);
-}
-
-static json_t *
-serial_text(const X509 *cert)
-{
-	BIGNUM *n = ASN1_INTEGER_to_BN(X509_get0_serialNumber(cert), NULL);
-	char *hex = BN_bn2hex(n);
-	json_t *text = json_string(hex);
-
-	OPENSSL_free(hex);
-	BN_free(n);
-	return text;
-}
-
-static json_t *
-info(const json_t *certificate)
-{
-	struct hf_error why = { 0 };
-	char sha1[41], sha256[65];
-	X509 *cert;
-	json_t *o;
-
-	if (attest_certificate(js_str(certificate, "certificate", ""), &cert, &why) < 0)
-		return json_object();
-	attest_thumbprint(cert, sha1, sha256);
-	o = json_pack("{s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:i}", "subjectName",
-	    name_text(X509_get_subject_name(cert)), "sha1Thumbprint", sha1, "sha256Thumbprint", sha256,
-	    "issuerName", name_text(X509_get_issuer_name(cert)), "notBeforeUtc",
-	    time_text(X509_get0_notBefore(cert)), "notAfterUtc", time_text(X509_get0_notAfter(cert)),
-	    "serialNumber", serial_text(cert), "version", (int)X509_get_version(cert) + 1);
-	X509_free(cert);
-	return json_pack("{s:o}", "info", o);
-}
-
-json_t *
-enrollment_attestation(const json_t *enrollment)
-{
-	json_t *o = json_deep_copy(js_get(enrollment, "attestation")), *kinds = json_object_get(o, "x509"),
-	       *certs, *v;
-	const char *kind, *which;
-
-	json_object_foreach(kinds, kind, certs) json_object_foreach(certs, which, v)
-	    json_object_set_new(certs, which, info(v));
-	return o;
-}
-
-json_t *
-enrollment_show(const json_t *enrollment)
-{
-	json_t *o = json_deep_copy(enrollment), *attestation = enrollment_attestation(enrollment);
-
-	json_object_del(attestation, "symmetricKey");
-	json_object_set_new(o, "attestation", attestation);
-	return o;
-}
-
-int
-enrollment_certificate(const json_t *enrollment, const char *which, X509 **cert)
-{
-	const json_t *x509 = js_get(js_get(enrollment, "attestation"), "x509"), *certs;
-	const char *text;
-	struct hf_error why = { 0 };
-
-	certs = js_get(x509, "signingCertificates");
-	if (!certs)
-		certs = js_get(x509, "clientCertificates");
-	text = js_str(js_get(certs, which), "certificate", NULL);
-	return text && attest_certificate(text, cert, &why) == 0;
 }

@@ -31,7 +31,7 @@ struct listen {
 	struct emulator *e;
 	struct tls_conf *tls;
 	struct event_base *base;
-	struct event *term, *interrupt, *second;
+	struct event *term, *interrupt, *second, *webhooks;
 	struct control *control;
 	const char *address[MAX_ADDRESSES];
 	size_t addresses;
@@ -294,6 +294,15 @@ on_signal(evutil_socket_t number, short what, void *arg)
 	l->stop = 1;
 }
 
+/* The turn that follows looks at them. */
+static void
+on_webhooks(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+}
+
 /* Opens doors that were shut; has everyone looked at when devices were disabled or deleted. */
 static void
 on_second(evutil_socket_t fd, short what, void *arg)
@@ -328,7 +337,9 @@ add_events(struct listen *l)
 	l->term = evsignal_new(l->base, SIGTERM, on_signal, l);
 	l->interrupt = evsignal_new(l->base, SIGINT, on_signal, l);
 	l->second = event_new(l->base, -1, EV_PERSIST, on_second, l);
-	if (l->term == NULL || l->interrupt == NULL || l->second == NULL)
+	l->webhooks = event_new(l->base, webhook_fd(l->e), EV_READ | EV_PERSIST, on_webhooks, l);
+	if (l->term == NULL || l->interrupt == NULL || l->second == NULL || l->webhooks == NULL ||
+	    event_add(l->webhooks, NULL) < 0)
 		return -1;
 	return event_add(l->term, NULL) | event_add(l->interrupt, NULL) | event_add(l->second, &second);
 }
@@ -401,6 +412,7 @@ listen_close(struct listen *l)
 	drop_event(l->term);
 	drop_event(l->interrupt);
 	drop_event(l->second);
+	drop_event(l->webhooks);
 	if (l->base)
 		event_base_free(l->base);
 	free(l);

@@ -81,6 +81,23 @@ set_dps_name(struct options *o, const char *value, struct hf_error *err)
 }
 
 static int
+set_nearest(struct options *o, const char *value, struct hf_error *err)
+{
+	if (str_fmt(o->conf.nearest, sizeof(o->conf.nearest), "%s", value) == 0)
+		return 0;
+	return err_set(err, HF_ERR_ARGS, "\"%.40s...\" cannot be the name of a hub", value);
+}
+
+static int
+set_webhook_trust(struct options *o, const char *value, struct hf_error *err)
+{
+	if (value[0] != '\0' &&
+	    str_fmt(o->conf.webhook_trust, sizeof(o->conf.webhook_trust), "%s", value) == 0)
+		return 0;
+	return err_set(err, HF_ERR_ARGS, "--webhook-trust takes the path of a file");
+}
+
+static int
 set_policy(struct options *o, const char *value, struct hf_error *err)
 {
 	return policy_add(&o->conf, value, err);
@@ -160,6 +177,9 @@ static const struct {
 	    "listen at this address; 127.0.0.1 and the addresses of the hubs" },
 	{ "hub", "NAME", SERVE, set_hub, "a linked IoT Hub, may be repeated; 127.0.0.2 and 127.0.0.3" },
 	{ "dps-name", "NAME", SERVE, set_dps_name, "one more name of DPS, may be repeated" },
+	{ "nearest", "HUB", SERVE, set_nearest, "the hub of the lowest latency, for the policy geoLatency" },
+	{ "webhook-trust", "FILE", SERVE, set_webhook_trust,
+	    "CA certificates for allocation webhooks; the system's" },
 	{ "policy", "NAME=RIGHTS", SERVE, set_policy,
 	    "a shared access policy of DPS with these rights; may be repeated" },
 	{ "retry-after", "SECONDS", SERVE, set_retry_after, "how long DPS tells a device to wait; 3" },
@@ -248,6 +268,7 @@ serve(struct options *o, struct hf_error *err)
 	r = listen_run(l, err);
 fail:
 	listen_close(l);
+	webhook_close(&e);
 	tls_conf_free(tls);
 	EVP_PKEY_free(key);
 	sk_X509_pop_free(chain, X509_free);

@@ -354,6 +354,7 @@ emulator_step(struct emulator *e, struct moment now)
 	list = take_ready(e);
 	for (s = list; s != NULL; s = s->next_turn)
 		moved |= session_read(s) != 0;
+	moved |= webhook_step(e);
 	if (registry_commit(e->registry, &err) < 0)
 		undo(e, list, &err);
 	for (s = list; s != NULL; s = next) {

@@ -59,6 +59,7 @@ close_made(void **state)
 	char name[128];
 	size_t i;
 
+	webhook_close(&m->e);
 	registry_close(m->e.registry);
 	for (i = 0; i < 3; i++) {
 		snprintf(name, sizeof name, "%s%s", m->path, tail[i]);

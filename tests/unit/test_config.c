@@ -127,6 +127,26 @@ locked(void **state)
 }
 
 static void
+the_nearest_is_a_hub(void **state)
+{
+	struct hf_error err = { 0 };
+	struct config c;
+	int lock;
+
+	(void)state;
+	config_init(&c);
+	snprintf(c.data, sizeof(c.data), "%s/data", dir);
+	strcpy(c.nearest, "127.0.0.4");
+	assert_int_equal(config_open(&c, &lock, &err), HF_ERR_ARGS);
+	assert_non_null(strstr(err.text, "127.0.0.4"));
+	strcpy(c.nearest, "127.0.0.3");
+	err = (struct hf_error){ 0 };
+	assert_int_equal(config_open(&c, &lock, &err), 0);
+	close(lock);
+	config_fini(&c);
+}
+
+static void
 addresses(void **state)
 {
 	struct config c;
@@ -154,6 +174,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(locked, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_nearest_is_a_hub, setup, teardown),
 		cmocka_unit_test(addresses),
 	};
 

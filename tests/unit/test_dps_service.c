@@ -9,6 +9,7 @@
 #include "make_cert.h"
 #include "make_emulator.h"
 #include "make_tpm.h"
+#include "make_webhook.h"
 
 /* One device's words to DPS. */
 struct talk {
@@ -183,6 +184,107 @@ second_registration(void **state)
 	assert_string_equal(js_str(o, "generationId", ""), generation);
 	json_decref(o);
 	end(&t);
+}
+
+static void
+poll_waits(struct made *m, struct talk *t)
+{
+	ask(m, t);
+	assert_int_equal(t->reply.status, 202);
+	assert_string_equal(t->reply.state, "assigning");
+	assert_int_equal(t->reply.retry_after, 3);
+}
+
+/* The webhook is told what the device has said, and the device what the webhook has said; meanwhile DPS is assigning. */
+static void
+by_webhook(void **state)
+{
+	struct made *m = *state;
+	struct hook h;
+	struct talk t;
+	json_t *q, *o;
+
+	hook_open(&h);
+	enroll(m, 0, "dev", with_webhook(h.url));
+	begin(&t, "dev", 0);
+	sign(&t, KEY_A, NOW + 600);
+	t.q.payload = strdup("{\"model\":\"x7\"}");
+	assert_accepted(m, &t);
+	q = hook_hear(m, &h);
+	assert_string_equal(js_str(js_get(js_get(q, "deviceRuntimeContext"), "payload"), "model", ""), "x7");
+	assert_null(js_get(js_get(q, "deviceRuntimeContext"), "currentDeviceId"));
+	assert_string_equal(js_str(js_get(q, "individualEnrollment"), "registrationId", ""), "dev");
+	json_decref(q);
+	m->e.now.wall += 100;
+	poll_waits(m, &t);
+	poll_waits(m, &t);
+	hook_say(m, &h, "200 OK",
+	    "{\"iotHubHostName\":\"Hub.Example.net\",\"payload\":{\"a\":[1.5,null]},\"initialTwin\":{\"tags\":{\"t\":1}}}");
+	assert_assigned(m, &t, "initialAssignment");
+	assert_string_equal(t.reply.hub, "Hub.Example.net");
+	assert_string_equal(t.reply.payload, "{\"a\":[1.5,null]}");
+	assert_assigned(m, &t, "initialAssignment");
+	o = device(m, "Hub.Example.net", "dev");
+	assert_int_equal(js_int(js_get(js_get(o, "twin"), "tags"), "t", 0), 1);
+	json_decref(o);
+	assert_false(is_readable(h.door, 20));
+	t.q.op = DPS_LOOKUP;
+	ask(m, &t);
+	assert_string_equal(t.reply.payload, "{\"a\":[1.5,null]}");
+	end(&t);
+	hook_close(&h);
+}
+
+static void
+a_webhook_refuses(void **state)
+{
+	struct made *m = *state;
+	struct hook h;
+	struct talk t;
+
+	hook_open(&h);
+	enroll(m, 0, "dev", with_webhook(h.url));
+	begin(&t, "dev", 0);
+	sign(&t, KEY_A, NOW + 600);
+	assert_accepted(m, &t);
+	json_decref(hook_hear(m, &h));
+	hook_say(m, &h, "400 Bad Request", "no");
+	m->e.now.wall += 3;
+	ask(m, &t);
+	assert_int_equal(t.reply.status, 200);
+	assert_string_equal(t.reply.state, "failed");
+	assert_int_equal(t.reply.code, 400207);
+	assert_string_equal(t.reply.message, "Custom allocation failed with status code: 400");
+	end(&t);
+	hook_close(&h);
+}
+
+/* The emulator ended while the webhook was being asked: the next poll asks again. */
+static void
+a_webhook_is_asked_again(void **state)
+{
+	struct made *m = *state;
+	struct hook h;
+	struct talk t;
+
+	hook_open(&h);
+	enroll(m, 0, "dev", with_webhook(h.url));
+	begin(&t, "dev", 0);
+	sign(&t, KEY_A, NOW + 600);
+	assert_accepted(m, &t);
+	json_decref(hook_hear(m, &h));
+	webhook_close(&m->e);
+	close(h.fd);
+	h.fd = -1;
+	buf_clear(&h.heard);
+	poll_waits(m, &t);
+	json_decref(hook_hear(m, &h));
+	hook_say(m, &h, "200 OK", "{\"iotHubHostName\":\"127.0.0.2\"}");
+	m->e.now.wall += 3;
+	assert_assigned(m, &t, "initialAssignment");
+	assert_null(t.reply.payload);
+	end(&t);
+	hook_close(&h);
 }
 
 static json_t *
@@ -684,6 +786,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		MADE(whole_registration),
 		MADE(second_registration),
+		MADE(by_webhook),
+		MADE(a_webhook_refuses),
+		MADE(a_webhook_is_asked_again),
 		MADE(moving_to_another_hub),
 		MADE(wrong_identities),
 		MADE(disabled_or_gone_meanwhile),

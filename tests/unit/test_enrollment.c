@@ -113,6 +113,51 @@ what_cannot_be_enrolled(void **state)
 	assert_non_null(strstr(m->err.text, "a group"));
 }
 
+static int
+try_custom(struct made *m, const char *url, const char *api)
+{
+	json_t *o = keys_and("allocationPolicy", json_string("custom"));
+
+	json_object_set_new(
+	    o, "customAllocationDefinition", json_pack("{s:s*, s:s*}", "webhookUrl", url, "apiVersion", api));
+	return try(m, 0, "dev", o, NULL, NULL);
+}
+
+static void
+webhooks(void **state)
+{
+	struct made *m = *state;
+
+	assert_int_equal(try_custom(m, "https://app.example/api/f?code=k", "2021-10-01"), 0);
+	assert_int_equal(try_custom(m, "http://localhost:7071/api/f", "2019-03-31"), 0);
+	assert_int_equal(try_custom(m, "http://app.example/api/f", "2019-03-31"), 400004);
+	assert_int_equal(try_custom(m, NULL, "2019-03-31"), 400004);
+	assert_int_equal(try_custom(m, "https://app.example", NULL), 400004);
+	assert_int_equal(try_custom(m, "https://app.example", "soon"), 400004);
+}
+
+static void
+initial_twins(void **state)
+{
+	static const char *const bad[] = { "{\"tags\":[]}", "{\"properties\":7}",
+		"{\"properties\":{\"desired\":\"x\"}}" };
+	struct made *m = *state;
+	json_t *twin = json_pack("{s:{}, s:{s:{s:i}}}", "tags", "properties", "desired", "v", 1), *o;
+	size_t i;
+
+	assert_int_equal(try(m, 0, "dev", keys_and("initialTwin", twin), NULL, &o), 0);
+	assert_int_equal(
+	    js_int(js_get(js_get(js_get(o, "initialTwin"), "properties"), "desired"), "v", 0), 1);
+	json_decref(o);
+	for (i = 0; i < 3; i++)
+		assert_int_equal(
+		    try(m, 0, "dev",
+			keys_and("initialTwin", js_parse(bad[i], strlen(bad[i]), "twin", &m->err)), NULL,
+			NULL),
+		    400004);
+	assert_int_equal(try(m, 0, "dev", keys_and("initialTwin", json_string("x")), NULL, NULL), 400006);
+}
+
 static json_t *
 one_key(const char *key)
 {
@@ -184,6 +229,12 @@ certificates(void **state)
 	assert_int_equal(try(m, 1, "grp", with_certificate(1, leaf_pem), NULL, NULL), 400004);
 	assert_non_null(strstr(m->err.text, "CA"));
 	assert_int_equal(try(m, 1, "grp", with_certificate(0, ca_pem), NULL, NULL), 400004);
+	assert_int_equal(try(m, 1, "grp",
+			     json_pack("{s:{s:s, s:{s:{s:s}}}}", "attestation", "type", "x509", "x509",
+				 "caReferences", "primary", "uploaded"),
+			     NULL, NULL),
+	    400004);
+	assert_non_null(strstr(m->err.text, "uploaded"));
 	assert_int_equal(try(m, 0, "dev", with_certificate(0, "rubbish"), NULL, NULL), 400004);
 	assert_int_equal(enrollment_certificate(stored, "primary", &x), 1);
 	assert_int_equal(X509_cmp(x, ca), 0);
@@ -239,6 +290,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		MADE(defaults),
 		MADE(what_cannot_be_enrolled),
+		MADE(webhooks),
+		MADE(initial_twins),
 		MADE(keys),
 		MADE(endorsement_keys),
 		MADE(certificates),
