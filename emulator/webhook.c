@@ -217,7 +217,7 @@ no_answer(const struct call *c, const char *why)
 {
 	char text[300];
 
-	snprintf(text, sizeof(text), "the webhook at %s was not heard: %s", c->host, why);
+	snprintf(text, sizeof(text), "the webhook at %.100s was not heard: %.150s", c->host, why);
 	return json_pack("{s:s%}", "error", text, strlen(text));
 }
 
