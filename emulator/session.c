@@ -273,23 +273,24 @@ session_read(struct session *s)
 	return s->over ? HF_ERR_NET : i > 1;
 }
 
-/* A link that turns out to be lost is the next turn's affair: a will is stored then. */
+/* A link that turns out to be lost is the next turn's affair: a will is stored then. A peer that takes nothing is not. */
 int
 session_write(struct session *s)
 {
-	int i, r = 1;
+	int i, moved, r = 1;
 
 	s->pump.hold_out = 0;
 	for (i = 0; i < STEPS && r == 1 && !s->over && buf_size(&s->engine.out) > 0; i++)
 		r = pump_step(&s->pump, s->e->now.ms);
+	moved = i > 1 || (i == 1 && r != 0);
 	if (s->finishing && (r < 0 || (buf_size(&s->engine.out) == 0 && !lingers(s))))
 		s->over = 1;
 	if (s->over)
 		return HF_ERR_NET;
-	if (s->more || i > 0 || (s->stuck && buf_size(&s->engine.out) <= ENGINE_HIGH))
+	if (s->more || moved || (s->stuck && buf_size(&s->engine.out) <= ENGINE_HIGH))
 		session_wake(s);
 	s->deadline = next_deadline(s);
-	return i > 0;
+	return moved;
 }
 
 void

@@ -601,6 +601,30 @@ https(void **state)
 	free(answer);
 }
 
+/* A loop that looks at it again at once would do nothing else. */
+static void
+rests_while_the_peer_takes_nothing(void **state)
+{
+	static const char request[] = "GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n";
+	struct hf_error err = { 0 };
+	struct stream *s;
+	uint8_t byte;
+	int i;
+
+	(void)state;
+	emu->cap = sizeof(request);
+	assert_int_equal(emu->net.open(&emu->net, &s, "localhost", 443, NULL, NULL, &err), 0);
+	assert_int_equal(stream_write(s, request, sizeof(request) - 1), sizeof(request) - 1);
+	for (i = 0; i < 10 && emu_turn(emu); i++)
+		continue;
+	assert_true(i < 10);
+	assert_null(emu->e.ready);
+	assert_int_equal(stream_read(s, &byte, 1), 1);
+	assert_int_equal(emu_turn(emu), 1);
+	assert_int_equal(emu_turn(emu), 0);
+	stream_close(s);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -609,7 +633,7 @@ main(void)
 	const struct CMUnitTest tests[] = { TEST(hub_tells_and_acks), TEST(hub_refuses), TEST(hub_closes),
 		TEST(hub_remembers), TEST(hub_keeps_one), TEST(hub_watches_time),
 		TEST(hub_drops_the_disabled), TEST(hub_has_a_will), TEST(full_disk), TEST(dps_registers),
-		TEST(dps_refuses), TEST(pieces), TEST(https) };
+		TEST(dps_refuses), TEST(pieces), TEST(https), TEST(rests_while_the_peer_takes_nothing) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
