@@ -63,16 +63,12 @@ static ssize_t
 fill(struct tls *t)
 {
 	struct tls_core *c = t->core;
-	uint8_t *room;
+	uint8_t bytes[AT_ONCE];
 	ssize_t n = 0;
 
-	while (buf_size(&c->in) < AT_ONCE) {
-		if ((room = buf_room(&c->in, AT_ONCE)) == NULL)
+	while (buf_size(&c->in) < AT_ONCE && (n = stream_read(t->under, bytes, sizeof bytes)) > 0)
+		if (buf_put(&c->in, bytes, (size_t)n) < 0)
 			return out_of_memory(t);
-		if ((n = stream_read(t->under, room, AT_ONCE)) <= 0)
-			break;
-		buf_add(&c->in, (size_t)n);
-	}
 	if (buf_size(&c->in) > 0)
 		return 1;
 	if (n == STREAM_ERR)
