@@ -142,11 +142,12 @@ web() {
 		-w '\n%{http_code}\n' "https://$dps$1" "${@:2}"
 }
 
-# owner METHOD PATH [JSON]: the service's REST API
+# owner METHOD PATH [JSON [CURL-OPTIONS...]]: the service's REST API
 owner() {
 	local auth
 	auth=$(token $dps "$(part SharedAccessKey <<<"$HOLDFAST_SERVICE")" provisioningserviceowner)
-	web "$2?api-version=2021-10-01" -X "$1" -H "Authorization: $auth" ${3:+-H 'Content-Type: application/json' -d "$3"}
+	web "$2?api-version=2021-10-01" -X "$1" -H "Authorization: $auth" ${3:+-H 'Content-Type: application/json' -d "$3"} \
+		"${@:4}"
 }
 
 # certificate NAME [--cn CN] [--ca ISSUER] [--authority] [--days FROM TO]: NAME.pem and NAME.key; --days count from now

@@ -37,9 +37,10 @@ both() {
 	done
 }
 
-disable() { # disable KIND ID ATTESTATION
-	owner PUT "/$1/$2" "{\"$3\":\"$2\",\"attestation\":$4,\"provisioningStatus\":\"disabled\"}" | tail -n 1 | grep -qx 200 ||
-		fail "the owner could not disable $2"
+disable() { # disable KIND ID ID-MEMBER ATTESTATION: enrolled or not yet
+	local body="{\"$3\":\"$2\",\"attestation\":$4,\"provisioningStatus\":\"disabled\"}"
+	owner PUT "/$1/$2" "$body" -H 'If-Match: *' | tail -n 1 | grep -qx 200 ||
+		owner PUT "/$1/$2" "$body" | tail -n 1 | grep -qx 200 || fail "the owner could not disable $2"
 }
 
 derive() { printf %s "$2" | hmac "$(cat "$1")"; }
