@@ -54,4 +54,24 @@ stop_emulator KILL
 start_emulator
 bodies meter | sed -n 's/^line-//p' | awk '!seen[$0]++' >got
 seq 0 $((count - 1)) | cmp - got || fail "of $count acknowledged lines $(wc -l <got) are there"
+# kill -9 of DPS while devices register: they come back to it, and get their hub.
+start_tpm tpm
+certificate boiler
+run holdfast identity --json --tpm="$(tcti tpm)"
+id=$($python -c 'import json; print(json.load(open("out"))["registration_id"])')
+run holdfast enroll tpm --registration-id "$id" --endorsement-key \
+	"$($python -c 'import json; print(json.load(open("out"))["endorsement_key"])')"
+run holdfast enroll x509 --registration-id boiler --cert boiler.pem
+for after in 0.1 0.4 0.$((RANDOM % 900 + 100)) 1.1 1.2; do
+	who=()
+	timeout 60 holdfast register --tpm="$(tcti tpm)" >tpm.out 2>tpm.log & who+=($!)
+	timeout 60 holdfast register --transport http --cert boiler.pem --key boiler.key >boiler.out 2>boiler.log & who+=($!)
+	timeout 60 holdfast register --symmetric-key meter.key --registration-id meter >meter.out 2>meter.log & who+=($!)
+	sleep $after
+	stop_emulator KILL
+	start_emulator
+	for pid in "${who[@]}"; do
+		wait "$pid" || { cat tpm.log boiler.log meter.log >&2; fail "killed after $after s"; }
+	done
+done
 say "$(bodies meter | grep -c '^line-') events for $count lines, over three kills"

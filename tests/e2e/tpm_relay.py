@@ -1,0 +1,90 @@
+"""A relay on the way to a swtpm, which kills who uses it: tpm_relay.py SOCKET TO N before|after COMMAND...
+
+Listens at SOCKET and SOCKET.ctrl for TO and TO.ctrl, runs the command, and counts the TPM commands that pass. The command
+is killed (SIGKILL) when it sends the Nth, before that is handed on, or after the TPM has obeyed it and before the
+answer is. Prints the codes of the commands that the TPM got. Exit status 0: killed; 1: it ended by itself before, well;
+2: not well.
+"""
+import os
+import socket
+import struct
+import subprocess
+import sys
+import threading
+
+path, to, n, when = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
+names = {0x120: "EvictControl", 0x131: "CreatePrimary", 0x144: "Startup", 0x147: "ActivateCredential", 0x14E: "Unseal",
+         0x151: "PolicySecret", 0x155: "HMAC", 0x156: "Import", 0x157: "Load", 0x15D: "Hash", 0x165: "FlushContext",
+         0x16B: "PolicyGetDigest", 0x173: "ReadPublic", 0x176: "StartAuthSession", 0x17A: "GetCapability"}
+passed, killed = [], threading.Event()
+child, ready = None, threading.Event()
+
+
+def exactly(c, size):
+    data = b""
+    while len(data) < size:
+        more = c.recv(size - len(data))
+        if not more:
+            raise EOFError
+        data += more
+    return data
+
+
+def message(c):
+    head = exactly(c, 10)
+    return head + exactly(c, struct.unpack(">I", head[2:6])[0] - 10)
+
+
+def kill():
+    ready.wait()
+    child.kill()
+    child.wait()
+    killed.set()
+
+
+def commands(c, tpm):
+    while True:
+        m = message(c)
+        if len(passed) + 1 == n and when == "before":
+            return kill()
+        code = struct.unpack(">I", m[6:10])[0]
+        passed.append(names.get(code, hex(code)))
+        tpm.sendall(m)
+        answer = message(tpm)
+        if len(passed) == n:
+            return kill()
+        c.sendall(answer)
+
+
+def control(c, tpm):
+    while True:
+        tpm.sendall(c.recv(4096) or exactly(c, 1))
+        c.sendall(tpm.recv(4096))
+
+
+def serve(where, handler):
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(path + where)
+    s.listen()
+
+    def accept():
+        while True:
+            c, tpm = s.accept()[0], socket.socket(socket.AF_UNIX)
+            tpm.connect(to + where)
+            try:
+                handler(c, tpm)
+            except (OSError, EOFError):
+                pass
+            c.close()
+            tpm.close()
+
+    threading.Thread(target=accept, daemon=True).start()
+
+
+serve("", commands)
+serve(".ctrl", control)
+child = subprocess.Popen(sys.argv[5:])
+ready.set()
+status = child.wait()
+print(*passed, flush=True)
+os._exit(0 if killed.wait(1 if status == -9 else 0) else 2 if status else 1)
