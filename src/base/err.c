@@ -52,15 +52,19 @@ err_sys(struct hf_error *e, int code, const char *fmt, ...)
 	return code;
 }
 
-static void
+/* Empties the queue. 1: memory was out, whatever has been made of that. */
+static int
 ssl_reason(char *dst, size_t cap)
 {
-	unsigned long oldest = ERR_get_error();
+	unsigned long oldest = ERR_get_error(), e;
 	const char *reason = ERR_reason_error_string(oldest);
+	int memory = 0;
 
-	if (ERR_SYSTEM_ERROR(oldest) && strerror_r(ERR_GET_REASON(oldest), dst, cap) == 0)
-		return;
-	snprintf(dst, cap, "%s", reason != NULL ? reason : "OpenSSL gives no reason");
+	for (e = oldest; e != 0; e = ERR_get_error())
+		memory |= ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE;
+	if (!ERR_SYSTEM_ERROR(oldest) || strerror_r(ERR_GET_REASON(oldest), dst, cap) != 0)
+		snprintf(dst, cap, "%s", reason != NULL ? reason : "OpenSSL gives no reason");
+	return memory;
 }
 
 int
@@ -69,8 +73,8 @@ err_ssl(struct hf_error *e, int code, const char *fmt, ...)
 	char reason[128];
 	va_list ap;
 
-	ssl_reason(reason, sizeof reason);
-	ERR_clear_error();
+	if (ssl_reason(reason, sizeof reason))
+		return err_memory(e);
 	va_start(ap, fmt);
 	code = set(e, code, reason, fmt, ap);
 	va_end(ap);

@@ -10,7 +10,7 @@
 int err_set(struct hf_error *, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* The same, and ends the sentence with ": " and the text of `errno` as it was at the call. */
 int err_sys(struct hf_error *, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-/* The same with the oldest reason on OpenSSL's queue, which is emptied. */
+/* The same with the oldest reason on OpenSSL's queue, which is emptied; err_memory() when that is what is behind it. */
 int err_ssl(struct hf_error *, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int err_memory(struct hf_error *);
 void err_clear(struct hf_error *);

@@ -115,6 +115,19 @@ knows_system_errors_of_openssl(void **state)
 }
 
 static void
+tells_when_memory_was_out(void **state)
+{
+	struct hf_error e = { 0 };
+
+	(void)state;
+	ERR_raise(ERR_LIB_EVP, EVP_R_DECODE_ERROR);
+	ERR_raise(ERR_LIB_X509, ERR_R_MALLOC_FAILURE);
+	assert_int_equal(err_ssl(&e, HF_ERR_TLS, "cannot shake hands"), HF_ERR_MEMORY);
+	assert_string_equal(e.text, "out of memory");
+	assert_int_equal(ERR_peek_error(), 0);
+}
+
+static void
 keeps_to_one_line(void **state)
 {
 	struct hf_error e = { 0 };
@@ -135,6 +148,7 @@ main(void)
 		cmocka_unit_test(takes_the_oldest_reason),
 		cmocka_unit_test(empties_the_queue_even_when_set),
 		cmocka_unit_test(knows_system_errors_of_openssl),
+		cmocka_unit_test(tells_when_memory_was_out),
 		cmocka_unit_test(keeps_to_one_line),
 	};
 
