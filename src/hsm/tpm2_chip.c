@@ -176,8 +176,10 @@ tpm2_leave(struct tpm2 *t)
 	const TPM2B_AUTH none = { 0 };
 
 	set_auths(t, &none, &none);
-	if (t->chip->broken)
+	if (t->chip->broken) {
+		tpm2_flush(t, &t->active.tr);
 		disconnect(t->chip);
+	}
 	t->esys = NULL;
 	pthread_mutex_unlock(&t->chip->lock);
 }
@@ -245,6 +247,8 @@ tpm2_flush(struct tpm2 *t, ESYS_TR *tr)
 
 	if (*tr != ESYS_TR_NONE)
 		rc = Esys_FlushContext(t->esys, *tr);
+	if (rc && !from_tpm(rc))
+		rc = Esys_FlushContext(t->esys, *tr); /* nobody else will */
 	if (rc)
 		Esys_TR_Close(t->esys, tr);
 	if (!from_tpm(rc))

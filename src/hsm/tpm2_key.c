@@ -79,7 +79,11 @@ inner_key(struct tpm2 *t, const struct parcel *k, TPM2B_DATA *inner, struct hf_e
 	    ESYS_TR_NONE, NULL, TPM2_SE_POLICY, &plain, TPM2_ALG_SHA256, &session);
 	if (rc)
 		return tpm2_fail(t, rc, err, "start a policy session");
-	Esys_TRSess_SetAttributes(t->esys, session, 0, TPMA_SESSION_CONTINUESESSION);
+	rc = Esys_TRSess_SetAttributes(t->esys, session, 0, TPMA_SESSION_CONTINUESESSION);
+	if (rc) {
+		r = tpm2_fail(t, rc, err, "prepare a policy session");
+		goto fail;
+	}
 	rc = Esys_PolicySecret(t->esys, ESYS_TR_RH_ENDORSEMENT, session, ESYS_TR_PASSWORD, ESYS_TR_NONE,
 	    ESYS_TR_NONE, NULL, NULL, NULL, 0, NULL, NULL);
 	if (rc) {
