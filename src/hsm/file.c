@@ -190,8 +190,7 @@ hsm_file_open(struct hsm **out, const char *cert_file, const char *key_uri, stru
 	    (rc = read_key(f, n ? key_uri + n + 1 : key_uri, err)) < 0)
 		goto fail;
 	if (!X509_check_private_key(sk_X509_value(f->chain, 0), f->key)) {
-		ERR_clear_error();
-		rc = err_set(err, HF_ERR_KEY,
+		rc = err_ssl(err, HF_ERR_KEY,
 		    "the key %s does not belong to the certificate %s (its first one)", key_uri, cert_file);
 		goto fail;
 	}
