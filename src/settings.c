@@ -26,10 +26,13 @@ check_timeout(const char *v, struct hf_error *e)
 static int
 check_payload(const char *v, struct hf_error *e)
 {
-	json_t *j = json_loads(v, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, NULL);
+	struct hf_error why = { 0 };
+	json_t *j = js_parse(v, strlen(v), "the payload", &why);
 
 	json_decref(j);
-	return j != NULL ? 0 : err_set(e, HF_ERR_ARGS, "the payload is not JSON: %s", v);
+	if (why.code == 0)
+		return 0;
+	return why.code == HF_ERR_MEMORY ? err_memory(e) : err_set(e, HF_ERR_ARGS, "%s", why.text);
 }
 
 #define AT(field) offsetof(struct settings, field)

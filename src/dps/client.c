@@ -414,13 +414,18 @@ key_ask(struct dps_client *c, enum dps_ask ask, struct moment now)
 {
 	enum key_what what = ask == DPS_ASK_SIGN ? KEY_SIGN : ask == DPS_ASK_KEEP ? KEY_KEEP : KEY_ACTIVATE;
 	const char *blob = c->reg.reply.tpm_key;
+	int rc = 0;
 
 	if (key_start(c, what) < 0)
 		return c->err.code;
 	c->key->expiry = now.wall + TOKEN_LIFE;
 	if (what == KEY_KEEP)
 		state_fill(c, c->key, now);
-	if (what != KEY_SIGN && c->hsm->kind == HSM_TPM && b64_get(&c->key->blob, blob, strlen(blob)) < 0)
+	if (what != KEY_SIGN && c->hsm->kind == HSM_TPM)
+		rc = b64_get(&c->key->blob, blob, strlen(blob));
+	if (rc == HF_ERR_MEMORY)
+		return err_memory(&c->err);
+	if (rc < 0)
 		return err_set(&c->err, HF_ERR_PROTOCOL, "DPS sent a key for the TPM that is not base64");
 	if (c->set.transport == DPS_MQTT)
 		hang_up(c); /* the token goes with CONNECT */

@@ -47,16 +47,19 @@ dps_service_key_get(struct dps_service_key *k, const char *text, struct hf_error
 {
 	const char *host, *name, *key;
 	size_t hn, nn, kn;
+	int rc = HF_ERR_ARGS;
 
 	memset(k, 0, sizeof(*k));
 	text += strspn(text, " \t\r\n");
 	if (part(text, "HostName", &host, &hn) && part(text, "SharedAccessKeyName", &name, &nn) &&
 	    part(text, "SharedAccessKey", &key, &kn) && hn > 0 &&
 	    str_copy(k->host, sizeof(k->host), host, hn) == 0 &&
-	    str_copy(k->name, sizeof(k->name), name, nn) == 0 && b64_get(&k->key, key, kn) == 0 &&
+	    str_copy(k->name, sizeof(k->name), name, nn) == 0 && (rc = b64_get(&k->key, key, kn)) == 0 &&
 	    buf_size(&k->key) > 0)
 		return 0;
 	dps_service_key_fini(k);
+	if (rc == HF_ERR_MEMORY)
+		return err_memory(e);
 	return err_set(e, HF_ERR_ARGS,
 	    "the service's connection string is not of the form "
 	    "HostName=...;SharedAccessKeyName=...;SharedAccessKey=BASE64 (DPS shows it under shared access policies)");

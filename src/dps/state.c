@@ -63,6 +63,8 @@ get(struct dps_state *s, const struct buf *in, const char *path, struct hf_error
 	const char *wrapped;
 	int rc = HF_ERR_STATE;
 
+	if (why.code == HF_ERR_MEMORY)
+		rc = why.code;
 	if (j == NULL || js_int(j, "holdfast", 0) != 1)
 		goto fail;
 	if (str_fmt(s->scope, sizeof(s->scope), "%s", js_str(j, "idScope", "")) < 0 ||
@@ -76,17 +78,17 @@ get(struct dps_state *s, const struct buf *in, const char *path, struct hf_error
 		goto fail;
 	s->at = js_int(j, "assignedAt", 0);
 	wrapped = js_str(j, "wrappedKey", "");
-	if (b64_get(&s->wrapped, wrapped, strlen(wrapped)) < 0)
-		goto fail;
-	rc = 0;
+	rc = b64_get(&s->wrapped, wrapped, strlen(wrapped));
 fail:
 	json_decref(j);
+	if (rc == HF_ERR_MEMORY)
+		return err_memory(e);
 	if (rc < 0)
-		err_set(e, rc,
+		return err_set(e, HF_ERR_STATE,
 		    "state file %s was not written by Holdfast, or is damaged; name another with --state, or "
 		    "remove it and register again",
 		    path);
-	return rc;
+	return 0;
 }
 
 int
