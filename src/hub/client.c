@@ -37,7 +37,8 @@ struct hub_client {
 	int fresh; /* the line is another than watch last saw, maybe under the same number */
 	int64_t deadline;
 	struct buf told; /* what happened and was not yet taken */
-	int up, over;	 /* CONNECTED was told; the end was */
+	int up, over;	 /* CONNECTED was told; it is over */
+	int told_over;
 };
 
 static void
@@ -57,8 +58,11 @@ hub_client_next(struct hub_client *c, uint64_t *tag)
 {
 	struct told t;
 
-	if (buf_size(&c->told) < sizeof(t))
-		return HUB_NOTHING;
+	if (buf_size(&c->told) < sizeof(t)) {
+		t.what = c->over && !c->told_over ? HUB_OVER : HUB_NOTHING;
+		c->told_over = c->over;
+		return t.what;
+	}
 	memcpy(&t, buf_data(&c->told), sizeof(t));
 	buf_eat(&c->told, sizeof(t));
 	*tag = t.tag;
@@ -393,8 +397,7 @@ obey(struct hub_client *c, struct moment now)
 		return 1;
 	case HUB_FAILED:
 		hang_up(c);
-		c->over = 1;
-		tell(c, HUB_OVER, 0);
+		c->over = 1; /* told without a place in the list: memory may be what is out */
 		return 1;
 	default:
 		return 0;
