@@ -12,6 +12,8 @@
 /* What the device does now. IDENTIFYING: the state file has a hub, and the key must show that the file is its own. */
 enum doing { NOTHING, REGISTERING, IDENTIFYING, AT_HUB };
 
+#define BLIND_NAP 50 /* ms between looks at descriptors that the system would not watch */
+
 struct hf {
 	struct settings set;
 	struct net net;
@@ -506,6 +508,8 @@ hf_deadline(struct hf *h)
 		at = dps_client_deadline(h->dps);
 	else if (h->doing == AT_HUB)
 		at = hub_client_deadline(h->hub);
+	if (h->watch.blind != 0)
+		at = sooner(at, clock_now().ms + BLIND_NAP);
 	if (at == NEVER)
 		return -1;
 	ms = at - clock_now().ms;
@@ -655,7 +659,7 @@ hf_service(struct hf *h, const char *service, const struct hf_call *q, char **mo
 		work_clear(h->work);
 		rc = dps_call_step(h->call, now);
 		dps_call_watch(h->call, &h->watch);
-		ms = dps_call_deadline(h->call) - now.ms;
+		ms = h->watch.blind != 0 ? BLIND_NAP : dps_call_deadline(h->call) - now.ms;
 		if (rc == 0)
 			(void)poll(&p, 1, ms < 0 ? 0 : ms > INT_MAX ? INT_MAX : (int)ms);
 	}

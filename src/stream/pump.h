@@ -29,8 +29,11 @@ struct watch {
 	int epoll;
 	int fd[WATCH_SLOTS];
 	short events[WATCH_SLOTS];
+	unsigned
+	    blind; /* a bit for each slot that the system would not watch: look again soon, the next set tries again */
 };
 int watch_open(struct watch *, struct hf_error *);
-void watch_set(struct watch *, int slot, int fd, short events); /* -1: nothing; changes cost a call, the same costs none */
+void watch_set(struct watch *, int slot, int fd,
+    short events); /* -1: nothing; changes cost a call, the same costs none */
 void watch_close(struct watch *);
 #endif
