@@ -29,11 +29,10 @@ struct watch {
 	int epoll;
 	int fd[WATCH_SLOTS];
 	short events[WATCH_SLOTS];
-	unsigned
-	    blind; /* a bit for each slot that the system would not watch: look again soon, the next set tries again */
+	unsigned blind; /* slots (bits) that the system would not watch: look again soon */
 };
 int watch_open(struct watch *, struct hf_error *);
-void watch_set(struct watch *, int slot, int fd,
-    short events); /* -1: nothing; changes cost a call, the same costs none */
+/* fd -1: nothing. A change costs a call, the same costs none. */
+void watch_set(struct watch *, int slot, int fd, short events);
 void watch_close(struct watch *);
 #endif
