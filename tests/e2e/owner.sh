@@ -17,6 +17,7 @@ device() {
 
 # start_webhook [CERTIFICATE KEY]: at $hook_port; its questions are in webhook.out
 start_webhook() {
+	rm -f webhook.out
 	$python "$here/webhook.py" "$@" >webhook.out 2>webhook.err &
 	webhook=$!
 	await 10 grep -q . webhook.out
