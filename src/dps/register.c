@@ -252,6 +252,25 @@ assigning(struct dps_register *r, struct moment now)
 	again(r, p->retry_after > 0 ? (int64_t)p->retry_after * 1000 : POLL_DEFAULT, now);
 }
 
+/* A key that the challenge gave may be refused because of ourselves: an older try, long under way, has had it replaced. Once, a
+ * new challenge is asked for. */
+static int
+is_doubtful(const struct dps_register *r)
+{
+	return r->challenged && !r->doubted && r->reply.status == 401;
+}
+
+static void
+doubt(struct dps_register *r, const struct hf_error *why, struct moment now)
+{
+	r->doubted = 1;
+	r->challenged = 0;
+	r->token_until = 0;
+	r->request.op = DPS_REGISTER;
+	r->last = *why;
+	again(r, backoff(r, 0), now);
+}
+
 void
 dps_register_heard(struct dps_register *r, struct dps_reply *p, struct moment now)
 {
@@ -272,6 +291,10 @@ dps_register_heard(struct dps_register *r, struct dps_reply *p, struct moment no
 	}
 	if (p->status >= 300 || strcmp(p->state, "failed") == 0) {
 		service_error(r, p, &e);
+		if (is_doubtful(r)) {
+			doubt(r, &e, now);
+			return;
+		}
 		if (p->status != 429 && p->status < 500) {
 			fail(r, &e);
 			return;
