@@ -38,6 +38,11 @@ open_pair(struct net *net, struct stream **out, const char *host, uint16_t port,
 		return err_memory(err);
 	if (m->cut_after >= 0)
 		pair_cut(theirs, m->cut_after);
+	if (m->cable != NULL && cable_between(m->cable, &theirs, &ours) < 0) {
+		stream_close(theirs);
+		stream_close(ours);
+		return err_memory(err);
+	}
 	m->e.now = m->now;
 	if (serve(m, ours, port, err) < 0) {
 		stream_close(theirs);

@@ -6,6 +6,7 @@
 #ifndef TESTS_EMU_H
 #define TESTS_EMU_H
 #include "emulator.h"
+#include "cable.h"
 #include "process.h"
 
 struct emu {
@@ -22,7 +23,8 @@ struct emu {
 	int plain;	   /* no TLS: only without client certificates */
 	int64_t cut_after; /* bytes that the device may send before it is cut off; -1: as many as it likes */
 	int deaf;	   /* connections are refused */
-	int opened;	   /* how many there were */
+	struct cable *cable; /* what befalls the bytes; lent. NULL: nothing */
+	int opened;	     /* how many there were */
 };
 /* dir: an empty folder of the test's. NULL: it could not be made, and standard error says why. */
 struct emu *emu_new(const char *dir);

@@ -92,7 +92,6 @@ make_identities(struct drive *d)
 	free(pem);
 	EVP_PKEY_free(key);
 	EVP_PKEY_free(other);
-	soft_chip_init(&d->chip);
 	return rc ? -1 : 0;
 }
 
@@ -115,8 +114,8 @@ drive_open(struct drive *d, int tls)
 	d->log = (struct log){ take_line, d };
 	d->emu->e.log = d->log;
 	d->emu->plain = !tls;
-	d->emu->fault = &d->fault;
-	fault_init(&d->fault, &d->emu->now.ms);
+	d->emu->cable = &d->cable;
+	cable_init(&d->cable, &d->emu->now.ms);
 	return 0;
 }
 
@@ -160,11 +159,11 @@ drive_fresh(struct drive *d, uint64_t seed)
 	unlink(d->state);
 	soft_chip_clear(&d->chip);
 	memset(&d->weather, 0, sizeof(d->weather));
-	fault_init(&d->fault, &d->emu->now.ms);
+	cable_init(&d->cable, &d->emu->now.ms);
 	d->coin.seed = seed;
 	d->dice.seed = ~seed;
-	d->fault.coin.seed = coin_toss(&d->coin);
-	d->fault.log = d->log;
+	d->cable.coin.seed = coin_toss(&d->coin);
+	d->cable.log = d->log;
 	d->hash = UINT64_C(0xcbf29ce484222325);
 	d->ran = 0;
 	d->emu->cap = 65536;
@@ -184,8 +183,8 @@ drive_again(struct drive *d)
 	emu_hang_up(d->emu);
 	unlink(d->state);
 	soft_chip_clear(&d->chip);
-	fault_init(&d->fault, &d->emu->now.ms);
-	d->fault.log = d->log;
+	cable_init(&d->cable, &d->emu->now.ms);
+	d->cable.log = d->log;
 	if (registry_registration_delete(r, DRIVE_ID, &err) < 0)
 		return fail("forgetting the registration", &err);
 	for (size_t i = 0; i < d->emu->e.conf.hubs; i++)
@@ -201,6 +200,8 @@ attestation(struct drive *d, enum hsm_kind kind, int right)
 	char *pem = make_pem(right ? d->cert : d->stranger);
 	json_t *o;
 
+	if (kind == HSM_TPM)
+		soft_chip_need(&d->chip);
 	if (kind == HSM_SYMMETRIC)
 		o = json_pack("{s:s s:{s:s s:s}}", "type", "symmetricKey", "symmetricKey", "primaryKey", key,
 		    "secondaryKey", key);
@@ -299,7 +300,7 @@ step_device(struct drive *d)
 		return;
 	(void)hf_step(d->hf);
 	while (hf_next(d->hf, &ev)) {
-		d->fault.moves++;
+		d->cable.moves++;
 		d->heard(d->ctx, &ev);
 	}
 }
@@ -310,10 +311,10 @@ drive_settle(struct drive *d)
 	int quiet = 0, before, busy;
 
 	for (int i = 0; i < ROUNDS; i++) {
-		before = d->fault.moves + d->ran;
+		before = d->cable.moves + d->ran;
 		step_device(d);
 		busy = d->dead ? 0 : emu_turn(d->emu);
-		quiet = busy || before != d->fault.moves + d->ran ? 0 : quiet + 1;
+		quiet = busy || before != d->cable.moves + d->ran ? 0 : quiet + 1;
 		if (quiet == QUIET)
 			return 0;
 	}
@@ -323,7 +324,7 @@ drive_settle(struct drive *d)
 int64_t
 drive_next(struct drive *d)
 {
-	int64_t now = d->emu->now.ms, at = fault_next(&d->fault);
+	int64_t now = d->emu->now.ms, at = cable_next(&d->cable);
 	int ms = d->hf != NULL ? hf_deadline(d->hf) : -1;
 
 	if (ms >= 0)
@@ -351,11 +352,12 @@ disagree(char why[600], const char *fmt, const char *a, const char *b)
 }
 
 static int
-same(const struct dps_state *s, const json_t *record, char why[600])
+same(const struct dps_state *s, const json_t *record, int late, char why[600])
 {
-	if (strcmp(js_str(record, "status", ""), "assigned") != 0)
-		return disagree(
-		    why, "DPS says \"%s\" of it, not assigned%s", js_str(record, "status", ""), "");
+	const char *status = js_str(record, "status", "");
+
+	if (strcmp(status, "assigned") != 0 && !(late && strcmp(status, "assigning") == 0))
+		return disagree(why, "DPS says \"%s\" of it, not assigned%s", status, "");
 	if (strcmp(js_str(record, "assignedHub", ""), s->hub) != 0)
 		return disagree(
 		    why, "DPS says hub %s, the file %s", js_str(record, "assignedHub", ""), s->hub);
@@ -368,7 +370,7 @@ same(const struct dps_state *s, const json_t *record, char why[600])
 }
 
 int
-drive_agree(struct drive *d, char why[600])
+drive_agree(struct drive *d, int late, char why[600])
 {
 	struct registry *r = d->emu->e.registry;
 	json_t *record = NULL, *device = NULL;
@@ -383,7 +385,7 @@ drive_agree(struct drive *d, char why[600])
 	else if (registry_device(r, s.hub, s.device, &device, &err) != 1)
 		disagree(why, "hub %s knows no device %s", s.hub, s.device);
 	else
-		ok = same(&s, record, why);
+		ok = same(&s, record, late, why);
 	json_decref(record);
 	json_decref(device);
 	dps_state_fini(&s);

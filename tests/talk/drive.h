@@ -14,7 +14,7 @@
 #define DRIVE_ID  "press-3"
 #define DRIVE_KEY "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
-/* By chance, while fault.until has not come. Once in so many times; 0: never. */
+/* By chance, while cable.until has not come. Once in so many times; 0: never. */
 struct weather {
 	unsigned refuse;      /* a connection is refused */
 	unsigned busy;	      /* DPS answers 429 or 503, at once or after it has done what was asked */
@@ -28,7 +28,7 @@ struct errand { /* a job that is out */
 };
 struct drive {
 	struct emu *emu; /* `now` is everybody's clock */
-	struct fault fault;
+	struct cable cable;
 	struct weather weather;
 	struct coin coin, dice; /* of the weather; of what is random in the programs */
 	struct soft_chip chip;
@@ -70,8 +70,9 @@ int drive_revive(struct drive *); /* 0 or -1 */
 int drive_settle(struct drive *);
 int64_t drive_next(struct drive *); /* when something is due: ms behind now, or NEVER */
 void drive_pass(struct drive *, int64_t ms);
-/* Do the service and the device's file agree on a finished registration? 1, or 0 with why. */
-int drive_agree(struct drive *, char why[600]);
+/* Do the service and the device's file agree on a finished registration? late: a request of a former try, long under way, may have
+ * begun it once more. 1, or 0 with why. */
+int drive_agree(struct drive *, int late, char why[600]);
 /* Lines of the trace. */
 void drive_note(struct drive *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 #endif

@@ -108,10 +108,10 @@ static const struct hsm_ops ops = { .close = close_soft,
 	.hmac = sign };
 
 void
-soft_chip_init(struct soft_chip *c)
+soft_chip_need(struct soft_chip *c)
 {
-	memset(c, 0, sizeof(*c));
-	make_tpm(&c->keys);
+	if (c->keys.ek == NULL)
+		make_tpm(&c->keys);
 }
 
 void

@@ -14,7 +14,8 @@ struct soft_chip {
 	int cut; /* keep() fails, as when the chip is cut off */
 	int failures;
 };
-void soft_chip_init(struct soft_chip *);
+/* Zero it before. Making its keys takes a while: only when they are needed. */
+void soft_chip_need(struct soft_chip *);
 void soft_chip_fini(struct soft_chip *);
 void soft_chip_clear(struct soft_chip *); /* as it was when new */
 int soft_hsm_open(struct hsm **, struct soft_chip *, struct hf_error *);

@@ -44,7 +44,7 @@ wrap_show(STACK_OF(X509) * chain)
 static int
 strikes(unsigned rate)
 {
-	return rate != 0 && here->emu->now.ms < here->fault.until && coin_below(&here->coin, rate) == 0;
+	return rate != 0 && here->emu->now.ms < here->cable.until && coin_below(&here->coin, rate) == 0;
 }
 
 struct moment
@@ -87,12 +87,12 @@ __wrap_net_open(struct net *net, struct stream **out, const char *host, uint16_t
     struct work *work, struct hf_error *err)
 {
 	(void)net;
-	here->fault.moves++;
+	here->cable.moves++;
 	if (here->dead || strikes(here->weather.refuse)) {
 		drive_note(here, "nobody takes the connection to %s", host);
 		return err_set(err, HF_ERR_NET, "connecting to %s port %u: refused", host, port);
 	}
-	drive_note(here, "wire %u goes to %s", here->fault.opened + 1, host);
+	drive_note(here, "wire %u goes to %s", here->cable.opened + 1, host);
 	return here->emu->net.open(&here->emu->net, out, host, port, tls, work, err);
 }
 
@@ -121,7 +121,7 @@ __wrap_work_post(struct work *w, struct job *job, struct hf_error *err)
 {
 	struct errand *e = &here->errand[here->errands];
 	int64_t ms =
-	    here->emu->now.ms < here->fault.until ? (int64_t)coin_below(&here->coin, here->weather.slow) : 0;
+	    here->emu->now.ms < here->cable.until ? (int64_t)coin_below(&here->coin, here->weather.slow) : 0;
 
 	if (here->errands == sizeof(here->errand) / sizeof(here->errand[0]))
 		return err_set(err, HF_ERR_OTHER, "too many jobs are out");
@@ -176,7 +176,7 @@ __wrap_work_free(struct work *w)
 
 STACK_OF(X509) * __wrap_tls_peer(struct stream *s)
 {
-	return fault_is(s) ? shown : __real_tls_peer(s);
+	return cable_is(s) ? shown : __real_tls_peer(s);
 }
 
 int
