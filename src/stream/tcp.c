@@ -27,6 +27,7 @@ struct tcp {
 	struct work *work;
 	struct lookup *lookup; /* out on the worker */
 	struct addrinfo *list, *at;
+	const struct addrinfo *tried; /* whose socket fd is */
 	char host[256];
 	char name[400]; /* HOST port N (ADDR), for sentences */
 	uint16_t port;
@@ -116,22 +117,24 @@ give_up(struct tcp *t, int code)
 	if (strerror_r(code, reason, sizeof reason) != 0)
 		str_fmt(reason, sizeof reason, "error %d", code);
 	err_set(&t->s.err, HF_ERR_NET, "connect to %s: %s%s", t->name, reason, hint(code));
-	if (t->fd >= 0)
-		close(t->fd);
-	t->fd = -1;
 }
 
+/* The former socket is closed only now, so that this one has another number: whoever waits shall see that it is new. */
 static int
 open_socket(struct tcp *t)
 {
 	const struct addrinfo *a = t->at;
 	const int on = 1, retries = SYN_RETRIES;
+	int former = t->fd;
 	char addr[64];
 
 	if (getnameinfo(a->ai_addr, a->ai_addrlen, addr, sizeof addr, NULL, 0, NI_NUMERICHOST) != 0)
 		str_fmt(addr, sizeof addr, "?");
 	str_fmt(t->name, sizeof t->name, "%s port %u (%s)", t->host, t->port, addr);
 	t->fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	t->tried = a;
+	if (former >= 0)
+		close(former);
 	if (t->fd < 0)
 		return -1;
 	setsockopt(t->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -143,7 +146,7 @@ open_socket(struct tcp *t)
 static int
 try_address(struct tcp *t)
 {
-	if (t->fd < 0 && open_socket(t) < 0)
+	if (t->tried != t->at && open_socket(t) < 0)
 		return errno;
 	if (connect(t->fd, t->at->ai_addr, t->at->ai_addrlen) == 0 || errno == EISCONN)
 		return 0;

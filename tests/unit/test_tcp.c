@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "stream/stream.h"
+#include "stream/pump.h"
 
 /*
  * A resolver of our own in the place of libc's, so that no test asks a network. It counts the questions that libc would
@@ -202,6 +202,72 @@ names_are_looked_up_on_the_worker_and_addresses_tried_in_order(void **state)
 	close(listener);
 }
 
+/* A listener that lets nobody in: its queue is full. Answers the one who stands in it. */
+static int
+listen_and_fill(const char *ip, uint16_t port, int *listener)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	*listener = socket(AF_INET, SOCK_STREAM, 0);
+	inet_pton(AF_INET, ip, &in.sin_addr);
+	assert_int_equal(bind(*listener, (struct sockaddr *)&in, sizeof in), 0);
+	assert_int_equal(listen(*listener, 0), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&in, sizeof in), 0);
+	return fd;
+}
+
+static ssize_t
+write_by_watch(struct watch *w, struct stream *s)
+{
+	struct pollfd p = { .fd = w->epoll, .events = POLLIN };
+	ssize_t r = stream_write(s, "x", 1);
+	short events;
+	int fd;
+
+	if (r >= 0 || r == STREAM_ERR)
+		return r;
+	stream_wait(s, (int)r, &fd, &events);
+	watch_set(w, WATCH_STREAM, fd, events);
+	assert_int_equal(poll(&p, 1, 8000), 1);
+	return r;
+}
+
+/* Each takes its time, the first one in vain. Whoever waits for the socket must see that there is another now. */
+static void
+the_next_address_is_watched_too(void **state)
+{
+	struct hf_error err = { 0 };
+	struct watch w;
+	struct stream *s;
+	uint16_t port;
+	int first, second, in_first, in_second;
+	ssize_t r;
+
+	(void)state;
+	close(listen_on("127.0.0.1", &port));
+	in_first = listen_and_fill("127.0.0.9", port, &first);
+	in_second = listen_and_fill("127.0.0.1", port, &second);
+	assert_int_equal(watch_open(&w, &err), 0);
+	sem_post(&gate);
+	s = must_connect(NULL, "two.test", port);
+	sem_wait(&asked);
+	assert_int_equal(stream_write(s, "x", 1), STREAM_WANT_WRITE);
+	dup2(in_first, first); /* closed, but its number is not free */
+	assert_int_equal(write_by_watch(&w, s), STREAM_WANT_WRITE);
+	assert_int_equal(stream_write(s, "x", 1), STREAM_WANT_WRITE);
+	close(accept(second, NULL, NULL));
+	while ((r = write_by_watch(&w, s)) < 0)
+		assert_int_equal(r, STREAM_WANT_WRITE);
+	assert_int_equal(r, 1);
+	stream_close(s);
+	watch_close(&w);
+	close(first);
+	close(second);
+	close(in_first);
+	close(in_second);
+}
+
 static void
 a_lookup_is_left_behind(void **state)
 {
@@ -332,6 +398,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(numbers_and_localhost_ask_nobody),
 		cmocka_unit_test(names_are_looked_up_on_the_worker_and_addresses_tried_in_order),
+		cmocka_unit_test(the_next_address_is_watched_too),
 		cmocka_unit_test(a_lookup_is_left_behind),
 		cmocka_unit_test(names_that_do_not_resolve),
 		cmocka_unit_test(nobody_listens),
