@@ -5,6 +5,7 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,24 +68,41 @@ bio_ctrl(BIO *b, int cmd, long num, void *ptr)
 	return cmd == BIO_CTRL_FLUSH;
 }
 
-static BIO_METHOD *method;
-static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
-
-static void
+static BIO_METHOD *
 make_method(void)
 {
-	method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "holdfast");
+	int index = BIO_get_new_index();
+	BIO_METHOD *m = index < 0 ? NULL : BIO_meth_new(index | BIO_TYPE_SOURCE_SINK, "holdfast");
+
+	if (m == NULL)
+		return NULL;
+	BIO_meth_set_read(m, bio_read);
+	BIO_meth_set_write(m, bio_write);
+	BIO_meth_set_ctrl(m, bio_ctrl);
+	return m;
+}
+
+/* One for the process; where memory was out, the next stream tries again. */
+static const BIO_METHOD *
+bio_method(void)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static BIO_METHOD *method;
+	const BIO_METHOD *m;
+
+	pthread_mutex_lock(&lock);
 	if (method == NULL)
-		return;
-	BIO_meth_set_read(method, bio_read);
-	BIO_meth_set_write(method, bio_write);
-	BIO_meth_set_ctrl(method, bio_ctrl);
+		method = make_method();
+	m = method;
+	pthread_mutex_unlock(&lock);
+	return m;
 }
 
 static BIO *
 bio_new(struct tls_core *c)
 {
-	BIO *b = CRYPTO_THREAD_run_once(&once, make_method) == 1 && method != NULL ? BIO_new(method) : NULL;
+	const BIO_METHOD *method = bio_method();
+	BIO *b = method == NULL ? NULL : BIO_new(method);
 
 	if (b == NULL)
 		return NULL;
