@@ -384,7 +384,7 @@ hf_disconnect(struct hf *h)
 	key_job_drop(h->key, h->work);
 	h->key = NULL;
 	h->doing = NOTHING;
-	watch_set(&h->watch, WATCH_STREAM, -1, 0);
+	watch_forget(&h->watch, WATCH_STREAM);
 	return 0;
 }
 
@@ -485,7 +485,7 @@ hf_step(struct hf *h)
 	else if (h->doing == AT_HUB)
 		hub_client_watch(h->hub, &h->watch);
 	else {
-		watch_set(&h->watch, WATCH_STREAM, -1, 0);
+		watch_forget(&h->watch, WATCH_STREAM);
 		watch_set(&h->watch, WATCH_WORK, work_fd(h->work), POLLIN);
 	}
 	return 0;

@@ -526,7 +526,7 @@ dps_client_watch(struct dps_client *c, struct watch *w)
 	short events = 0;
 
 	if (c->fresh)
-		watch_set(w, WATCH_STREAM, -1, 0);
+		watch_forget(w, WATCH_STREAM);
 	c->fresh = 0;
 	if (c->line != CLOSED)
 		pump_wait(&c->pump, &fd, &events);

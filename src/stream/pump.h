@@ -22,8 +22,8 @@ int pump_idle(const struct pump *);
 void pump_wait(struct pump *, int *fd, short *events);
 void pump_close(struct pump *);
 
-/* The descriptors that one client waits for, behind one epoll descriptor. Slots are few and fixed. A slot is set to -1 before
- * its descriptor is closed: the next one may get the same number. */
+/* The descriptors that one client waits for, behind one epoll descriptor. Slots are few and fixed. When a descriptor
+ * is closed, its slot is set to -1 before or forgotten after it: the next one may get the same number. */
 enum { WATCH_STREAM, WATCH_WORK, WATCH_SLOTS };
 struct watch {
 	int epoll;
@@ -34,5 +34,6 @@ struct watch {
 int watch_open(struct watch *, struct hf_error *);
 /* fd -1: nothing. A change costs a call, the same costs none. */
 void watch_set(struct watch *, int slot, int fd, short events);
+void watch_forget(struct watch *, int slot); /* its descriptor has been closed, which took it out of epoll */
 void watch_close(struct watch *);
 #endif

@@ -61,6 +61,14 @@ watch_set(struct watch *w, int slot, int fd, short events)
 }
 
 void
+watch_forget(struct watch *w, int slot)
+{
+	w->fd[slot] = -1;
+	w->events[slot] = 0;
+	w->blind &= ~(1u << slot);
+}
+
+void
 watch_close(struct watch *w)
 {
 	if (w->epoll >= 0)

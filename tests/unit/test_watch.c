@@ -97,6 +97,32 @@ a_number_comes_again(void **state)
 	close(p[1]);
 }
 
+/* The same wish for the same number, but the descriptor is another one. */
+static void
+what_is_closed_is_forgotten(void **state)
+{
+	struct hf_error err = { 0 };
+	struct watch w;
+	int p[2], old;
+
+	(void)state;
+	assert_int_equal(watch_open(&w, &err), 0);
+	assert_int_equal(pipe(p), 0);
+	old = p[1];
+	watch_set(&w, WATCH_STREAM, p[1], POLLOUT);
+	close(p[0]);
+	close(p[1]);
+	assert_int_equal(pipe(p), 0);
+	assert_int_equal(p[1], old);
+	watch_forget(&w, WATCH_STREAM);
+	assert_false(ready(&w));
+	watch_set(&w, WATCH_STREAM, p[1], POLLOUT);
+	assert_true(ready(&w));
+	watch_close(&w);
+	close(p[0]);
+	close(p[1]);
+}
+
 int
 main(void)
 {
@@ -104,6 +130,7 @@ main(void)
 		cmocka_unit_test(slots_come_and_go),
 		cmocka_unit_test(two_slots_may_hold_one_descriptor),
 		cmocka_unit_test(a_number_comes_again),
+		cmocka_unit_test(what_is_closed_is_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
