@@ -1,0 +1,332 @@
+/*
+ * What src/ calls of others, one line each; no include guard, wrap.c reads it more than once, and device.sh by its names.
+ *
+ *	CALL(type, name, parameters, arguments, failure)	can fail: the wrapper calls it, or gives `failure`
+ *	HAND(name)						the same, but the wrapper is written out in wrap.c
+ *	TPM(name, parameters, arguments, failure)		a CALL that answers a TSS2_RC
+ *	SURE(name)						cannot fail, for the reason above it
+ */
+
+/* memory */
+HAND(malloc)
+HAND(calloc)
+HAND(realloc)
+HAND(strdup)
+HAND(strndup)
+HAND(free)
+
+/* files */
+HAND(open)
+HAND(close)
+HAND(read)
+HAND(write)
+CALL(int, access, (const char *path, int how), (path, how), no(EACCES))
+CALL(int, fsync, (int fd), (fd), no(EIO))
+CALL(int, rename, (const char *from, const char *to), (from, to), no(EIO))
+CALL(int, stat, (const char *path, struct stat *st), (path, st), no(EIO))
+CALL(int, unlink, (const char *path), (path), no(EIO))
+
+/* the network; wrap.c plays the kernel of the device */
+HAND(socket)
+HAND(connect)
+HAND(getaddrinfo)
+CALL(int, fcntl, (int fd, int what, long arg), (fd, what, arg), no(EINVAL))
+CALL(int, getnameinfo,
+    (const struct sockaddr *at, socklen_t n, char *host, socklen_t host_n, char *service, socklen_t service_n,
+	int flags),
+    (at, n, host, host_n, service, service_n, flags), EAI_MEMORY)
+CALL(ssize_t, recv, (int fd, void *p, size_t n, int flags), (fd, p, n, flags), no(ECONNRESET))
+CALL(ssize_t, send, (int fd, const void *p, size_t n, int flags), (fd, p, n, flags), no(EPIPE))
+CALL(int, setsockopt, (int fd, int level, int option, const void *value, socklen_t n),
+    (fd, level, option, value, n), no(ENOPROTOOPT))
+
+/* waiting, threads, randomness */
+HAND(clock_gettime)
+HAND(epoll_create1)
+HAND(epoll_ctl)
+HAND(eventfd)
+HAND(getrandom)
+HAND(poll)
+HAND(pthread_cond_signal)
+HAND(pthread_cond_wait)
+HAND(pthread_create)
+HAND(pthread_mutex_lock)
+HAND(pthread_mutex_unlock)
+CALL(int, atexit, (void (*f)(void)), (f), 1)
+CALL(int, pthread_atfork, (void (*a)(void), void (*b)(void), void (*c)(void)), (a, b, c), ENOMEM)
+CALL(int, setenv, (const char *name, const char *value, int over), (name, value, over), no(ENOMEM))
+
+/* OpenSSL */
+CALL(long, BIO_ctrl, (BIO * b, int what, long n, void *p), (b, what, n, p), no_ssl(0))
+CALL(int, BIO_get_new_index, (void), (), no_ssl(-1))
+CALL(BIO_METHOD *, BIO_meth_new, (int type, const char *name), (type, name), no_ssl_memory())
+CALL(BIO *, BIO_new, (const BIO_METHOD *m), (m), no_ssl_memory())
+CALL(BIO *, BIO_new_mem_buf, (const void *p, int n), (p, n), no_ssl_memory())
+CALL(int, BIO_write, (BIO * b, const void *p, int n), (b, p, n), no_ssl(-1))
+CALL(int, EVP_Digest,
+    (const void *p, size_t n, unsigned char *to, unsigned *to_n, const EVP_MD *md, ENGINE *e),
+    (p, n, to, to_n, md, e), no_ssl(0))
+CALL(unsigned char *, HMAC,
+    (const EVP_MD *md, const void *key, int key_n, const unsigned char *p, size_t n, unsigned char *to,
+	unsigned *to_n),
+    (md, key, key_n, p, n, to, to_n), no_ssl_memory())
+CALL(int, OPENSSL_init_crypto, (uint64_t what, const OPENSSL_INIT_SETTINGS *s), (what, s), no_ssl(0))
+CALL(OPENSSL_STACK *, OPENSSL_sk_new_null, (void), (), no_ssl_memory())
+CALL(int, OPENSSL_sk_push, (OPENSSL_STACK * s, const void *p), (s, p), no_ssl(0))
+CALL(int, OPENSSL_sk_unshift, (OPENSSL_STACK * s, const void *p), (s, p), no_ssl(0))
+CALL(EVP_PKEY *, PEM_read_bio_PrivateKey, (BIO * b, EVP_PKEY **x, pem_password_cb *cb, void *u),
+    (b, x, cb, u), no_ssl_memory())
+CALL(X509 *, PEM_read_bio_X509, (BIO * b, X509 **x, pem_password_cb *cb, void *u), (b, x, cb, u),
+    no_ssl_memory())
+HAND(SSL_CTX_ctrl)
+CALL(int, SSL_CTX_load_verify_dir, (SSL_CTX * c, const char *dir), (c, dir), no_ssl(0))
+CALL(int, SSL_CTX_load_verify_file, (SSL_CTX * c, const char *file), (c, file), no_ssl(0))
+CALL(SSL_CTX *, SSL_CTX_new, (const SSL_METHOD *m), (m), no_ssl_memory())
+CALL(int, SSL_CTX_set_session_id_context, (SSL_CTX * c, const unsigned char *id, unsigned n), (c, id, n),
+    no_ssl(0))
+CALL(int, SSL_CTX_use_PrivateKey, (SSL_CTX * c, EVP_PKEY *key), (c, key), no_ssl(0))
+CALL(int, SSL_CTX_use_certificate, (SSL_CTX * c, X509 *x), (c, x), no_ssl(0))
+CALL(long, SSL_ctrl, (SSL * s, int what, long n, void *p), (s, what, n, p), no_ssl(0))
+CALL(int, SSL_do_handshake, (SSL * s), (s), no_ssl(-1))
+CALL(X509 *, SSL_get1_peer_certificate, (const SSL *s), (s), no_ssl_memory())
+CALL(SSL *, SSL_new, (SSL_CTX * c), (c), no_ssl_memory())
+CALL(int, SSL_read_ex, (SSL * s, void *p, size_t n, size_t *got), (s, p, n, got), no_ssl(0))
+CALL(int, SSL_set1_host, (SSL * s, const char *host), (s, host), no_ssl(0))
+CALL(int, SSL_shutdown, (SSL * s), (s), no_ssl(-1))
+CALL(int, SSL_write_ex, (SSL * s, const void *p, size_t n, size_t *done), (s, p, n, done), no_ssl(0))
+CALL(char *, X509_NAME_oneline, (const X509_NAME *name, char *to, int n), (name, to, n), no_ssl_memory())
+CALL(int, X509_NAME_print_ex, (BIO * b, const X509_NAME *name, int indent, unsigned long how),
+    (b, name, indent, how), no_ssl(-1))
+CALL(int, X509_VERIFY_PARAM_set1_ip_asc, (X509_VERIFY_PARAM * p, const char *ip), (p, ip), no_ssl(0))
+CALL(STACK_OF(X509) *, X509_chain_up_ref, (STACK_OF(X509) * chain), (chain), no_ssl_memory())
+CALL(int, X509_check_private_key, (const X509 *x, const EVP_PKEY *key), (x, key), no_ssl(0))
+CALL(int, X509_digest, (const X509 *x, const EVP_MD *md, unsigned char *to, unsigned *n), (x, md, to, n),
+    no_ssl(0))
+CALL(int, i2d_PUBKEY, (const EVP_PKEY *key, unsigned char **to), (key, to), no_ssl(-1))
+
+/* jansson */
+CALL(int, json_dump_callback, (const json_t *v, json_dump_callback_t f, void *to, size_t flags),
+    (v, f, to, flags), -1)
+CALL(json_t *, json_integer, (json_int_t n), (n), NULL)
+HAND(json_loadb)
+HAND(json_loads)
+CALL(json_t *, json_object, (void), (), NULL)
+CALL(int, json_object_set_new, (json_t * o, const char *key, json_t *v), (o, key, v), (json_decref(v), -1))
+HAND(json_pack)
+CALL(json_t *, json_string, (const char *s), (s), NULL)
+
+/* the TPM */
+TPM(Tss2_TctiLdr_Initialize, (const char *conf, TSS2_TCTI_CONTEXT **out), (conf, out), TSS2_TCTI_RC_IO_ERROR)
+TPM(Esys_Initialize, (ESYS_CONTEXT * *out, TSS2_TCTI_CONTEXT *road, TSS2_ABI_VERSION *v), (out, road, v),
+    TSS2_ESYS_RC_MEMORY)
+TPM(Esys_ActivateCredential,
+    (ESYS_CONTEXT * c, ESYS_TR a, ESYS_TR k, ESYS_TR s1, ESYS_TR s2, ESYS_TR s3, const TPM2B_ID_OBJECT *id,
+	const TPM2B_ENCRYPTED_SECRET *secret, TPM2B_DIGEST **out),
+    (c, a, k, s1, s2, s3, id, secret, out), no_tpm())
+TPM(Esys_CreatePrimary,
+    (ESYS_CONTEXT * c, ESYS_TR h, ESYS_TR s1, ESYS_TR s2, ESYS_TR s3, const TPM2B_SENSITIVE_CREATE *secret,
+	const TPM2B_PUBLIC *wish, const TPM2B_DATA *outside, const TPML_PCR_SELECTION *pcrs, ESYS_TR *made,
+	TPM2B_PUBLIC **area, TPM2B_CREATION_DATA **data, TPM2B_DIGEST **hash, TPMT_TK_CREATION **ticket),
+    (c, h, s1, s2, s3, secret, wish, outside, pcrs, made, area, data, hash, ticket), no_tpm())
+TPM(Esys_EvictControl,
+    (ESYS_CONTEXT * c, ESYS_TR auth, ESYS_TR what, ESYS_TR s1, ESYS_TR s2, ESYS_TR s3, TPMI_DH_PERSISTENT at,
+	ESYS_TR *now),
+    (c, auth, what, s1, s2, s3, at, now), no_tpm())
+TPM(Esys_FlushContext, (ESYS_CONTEXT * c, ESYS_TR what), (c, what), no_tpm())
+TPM(Esys_GetCapability,
+    (ESYS_CONTEXT * c, ESYS_TR s1, ESYS_TR s2, ESYS_TR s3, TPM2_CAP cap, UINT32 first, UINT32 n,
+	TPMI_YES_NO *more, TPMS_CAPABILITY_DATA **out),
+    (c, s1, s2, s3, cap, first, n, more, out), no_tpm())
+TPM(Esys_HMAC,
+    (ESYS_CONTEXT * c, ESYS_TR key, ESYS_TR s1, ESYS_TR s2, ESYS_TR s3, const TPM2B_MAX_BUFFER *p,
+	TPMI_ALG_HASH alg, TPM2B_DIGEST **out),
+    (c, key, s1, s2, s3, p, alg, out), no_tpm())
+TPM(Esys_HMAC_Start,
+    (ESYS_CONTEXT * c, ESYS_TR key, ESYS_TR s1, ESYS_TR s2, ESYS_TR s3, const TPM2B_AUTH *auth,
+	TPMI_ALG_HASH alg, ESYS_TR *sequence),
+    (c, key, s1, s2, s3, auth, alg, sequence), no_tpm())
+TPM(Esys_Import,
+    (ESYS_CONTEXT * c, ESYS_TR parent, ESYS_TR s1, ESYS_TR s2, ESYS_TR s3, const TPM2B_DATA *inner,
+	const TPM2B_PUBLIC *area, const TPM2B_PRIVATE *duplicate, const TPM2B_ENCRYPTED_SECRET *seed,
+	const TPMT_SYM_DEF_OBJECT *alg, TPM2B_PRIVATE **out),
+    (c, parent, s1, s2, s3, inner, area, duplicate, seed, alg, out), no_tpm())
+TPM(Esys_Load,
+    (ESYS_CONTEXT * c, ESYS_TR parent, ESYS_TR s1, ESYS_TR s2, ESYS_TR s3, const TPM2B_PRIVATE *private,
+	const TPM2B_PUBLIC *area, ESYS_TR *out),
+    (c, parent, s1, s2, s3, private, area, out), no_tpm())
+TPM(Esys_PolicySecret,
+    (ESYS_CONTEXT * c, ESYS_TR auth, ESYS_TR session, ESYS_TR s1, ESYS_TR s2, ESYS_TR s3,
+	const TPM2B_NONCE *nonce, const TPM2B_DIGEST *hash, const TPM2B_NONCE *ref, INT32 until,
+	TPM2B_TIMEOUT **out, TPMT_TK_AUTH **ticket),
+    (c, auth, session, s1, s2, s3, nonce, hash, ref, until, out, ticket), no_tpm())
+TPM(Esys_ReadPublic,
+    (ESYS_CONTEXT * c, ESYS_TR what, ESYS_TR s1, ESYS_TR s2, ESYS_TR s3, TPM2B_PUBLIC **area,
+	TPM2B_NAME **name, TPM2B_NAME **qualified),
+    (c, what, s1, s2, s3, area, name, qualified), no_tpm())
+TPM(Esys_SequenceComplete,
+    (ESYS_CONTEXT * c, ESYS_TR what, ESYS_TR s1, ESYS_TR s2, ESYS_TR s3, const TPM2B_MAX_BUFFER *p,
+	ESYS_TR hierarchy, TPM2B_DIGEST **out, TPMT_TK_HASHCHECK **ticket),
+    (c, what, s1, s2, s3, p, hierarchy, out, ticket), no_tpm())
+TPM(Esys_SequenceUpdate,
+    (ESYS_CONTEXT * c, ESYS_TR what, ESYS_TR s1, ESYS_TR s2, ESYS_TR s3, const TPM2B_MAX_BUFFER *p),
+    (c, what, s1, s2, s3, p), no_tpm())
+TPM(Esys_StartAuthSession,
+    (ESYS_CONTEXT * c, ESYS_TR key, ESYS_TR bind, ESYS_TR s1, ESYS_TR s2, ESYS_TR s3,
+	const TPM2B_NONCE *nonce, TPM2_SE kind, const TPMT_SYM_DEF *alg, TPMI_ALG_HASH hash, ESYS_TR *out),
+    (c, key, bind, s1, s2, s3, nonce, kind, alg, hash, out), no_tpm())
+TPM(Esys_Startup, (ESYS_CONTEXT * c, TPM2_SU how), (c, how), no_tpm())
+TPM(Esys_TRSess_SetAttributes, (ESYS_CONTEXT * c, ESYS_TR s, TPMA_SESSION flags, TPMA_SESSION mask),
+    (c, s, flags, mask), TSS2_ESYS_RC_BAD_TR)
+TPM(Esys_TR_Close, (ESYS_CONTEXT * c, ESYS_TR *what), (c, what), TSS2_ESYS_RC_BAD_TR)
+TPM(Esys_TR_FromTPMPublic,
+    (ESYS_CONTEXT * c, TPM2_HANDLE at, ESYS_TR s1, ESYS_TR s2, ESYS_TR s3, ESYS_TR *out),
+    (c, at, s1, s2, s3, out), no_tpm())
+TPM(Esys_TR_GetName, (ESYS_CONTEXT * c, ESYS_TR what, TPM2B_NAME **name), (c, what, name),
+    TSS2_ESYS_RC_MEMORY)
+TPM(Esys_TR_Serialize, (ESYS_CONTEXT * c, ESYS_TR what, uint8_t **p, size_t *n), (c, what, p, n),
+    TSS2_ESYS_RC_MEMORY)
+TPM(Esys_TR_SetAuth, (ESYS_CONTEXT * c, ESYS_TR what, const TPM2B_AUTH *auth), (c, what, auth),
+    TSS2_ESYS_RC_BAD_TR)
+TPM(Tss2_MU_TPM2B_ENCRYPTED_SECRET_Unmarshal,
+    (const uint8_t *p, size_t n, size_t *at, TPM2B_ENCRYPTED_SECRET *to), (p, n, at, to),
+    TSS2_MU_RC_INSUFFICIENT_BUFFER)
+TPM(Tss2_MU_TPM2B_ID_OBJECT_Unmarshal, (const uint8_t *p, size_t n, size_t *at, TPM2B_ID_OBJECT *to),
+    (p, n, at, to), TSS2_MU_RC_INSUFFICIENT_BUFFER)
+TPM(Tss2_MU_TPM2B_NAME_Unmarshal, (const uint8_t *p, size_t n, size_t *at, TPM2B_NAME *to), (p, n, at, to),
+    TSS2_MU_RC_INSUFFICIENT_BUFFER)
+TPM(Tss2_MU_TPM2B_PRIVATE_Marshal, (const TPM2B_PRIVATE *from, uint8_t *p, size_t n, size_t *at),
+    (from, p, n, at), TSS2_MU_RC_INSUFFICIENT_BUFFER)
+TPM(Tss2_MU_TPM2B_PRIVATE_Unmarshal, (const uint8_t *p, size_t n, size_t *at, TPM2B_PRIVATE *to),
+    (p, n, at, to), TSS2_MU_RC_INSUFFICIENT_BUFFER)
+TPM(Tss2_MU_TPM2B_PUBLIC_Marshal, (const TPM2B_PUBLIC *from, uint8_t *p, size_t n, size_t *at),
+    (from, p, n, at), TSS2_MU_RC_INSUFFICIENT_BUFFER)
+TPM(Tss2_MU_TPM2B_PUBLIC_Unmarshal, (const uint8_t *p, size_t n, size_t *at, TPM2B_PUBLIC *to),
+    (p, n, at, to), TSS2_MU_RC_INSUFFICIENT_BUFFER)
+TPM(Tss2_MU_TPMT_PUBLIC_Marshal, (const TPMT_PUBLIC *from, uint8_t *p, size_t n, size_t *at),
+    (from, p, n, at), TSS2_MU_RC_INSUFFICIENT_BUFFER)
+TPM(Tss2_MU_UINT32_Unmarshal, (const uint8_t *p, size_t n, size_t *at, UINT32 *to), (p, n, at, to),
+    TSS2_MU_RC_INSUFFICIENT_BUFFER)
+
+/* pure: they look at bytes, or move them */
+SURE(__ctype_b_loc)
+SURE(__ctype_tolower_loc)
+SURE(CRYPTO_memcmp)
+SURE(OPENSSL_cleanse)
+SURE(atoll)
+SURE(inet_pton)
+SURE(memchr)
+SURE(memcmp)
+SURE(memcpy)
+SURE(memmove)
+SURE(memset)
+SURE(sigfillset)
+SURE(strchr)
+SURE(strcmp)
+SURE(strcspn)
+SURE(strlen)
+SURE(strncmp)
+SURE(strrchr)
+SURE(strspn)
+SURE(strstr)
+SURE(strtod)
+SURE(strtoll)
+SURE(strtoul)
+SURE(tolower)
+/* no formats of ours make them allocate */
+SURE(snprintf)
+SURE(vsnprintf)
+SURE(gmtime_r)
+SURE(strftime)
+/* they give the reason of something else */
+SURE(__errno_location)
+SURE(__stack_chk_fail)
+SURE(__xpg_strerror_r)
+SURE(ERR_clear_error)
+SURE(ERR_get_error)
+SURE(ERR_peek_error)
+SURE(ERR_peek_error_all)
+SURE(ERR_peek_last_error)
+SURE(ERR_reason_error_string)
+SURE(SSL_alert_desc_string_long)
+SURE(SSL_get_error)
+SURE(SSL_get_verify_result)
+SURE(Tss2_RC_Decode)
+SURE(X509_verify_cert_error_string)
+SURE(gai_strerror)
+/* they give back */
+SURE(BIO_free)
+SURE(CRYPTO_free)
+SURE(EVP_PKEY_free)
+SURE(Esys_Finalize)
+SURE(Esys_Free)
+SURE(OPENSSL_sk_pop_free)
+SURE(OPENSSL_thread_stop)
+SURE(SSL_CTX_free)
+SURE(SSL_free)
+SURE(Tss2_TctiLdr_Finalize)
+SURE(X509_free)
+SURE(freeaddrinfo)
+SURE(json_delete)
+/* they read or set a field of an object that is there */
+SURE(ASN1_STRING_get0_data)
+SURE(ASN1_STRING_length)
+SURE(BIO_clear_flags)
+SURE(BIO_get_data)
+SURE(BIO_meth_set_ctrl)
+SURE(BIO_meth_set_read)
+SURE(BIO_meth_set_write)
+SURE(BIO_set_data)
+SURE(BIO_set_flags)
+SURE(BIO_set_init)
+SURE(OPENSSL_sk_num)
+SURE(OPENSSL_sk_value)
+SURE(SSL_CTX_get0_param)
+SURE(SSL_CTX_set_cert_verify_callback)
+SURE(SSL_CTX_set_num_tickets)
+SURE(SSL_CTX_set_options)
+SURE(SSL_CTX_set_verify)
+SURE(SSL_get0_param)
+SURE(SSL_get_peer_cert_chain)
+SURE(SSL_get_privatekey)
+SURE(SSL_is_server)
+SURE(SSL_set_accept_state)
+SURE(SSL_set_bio)
+SURE(SSL_set_connect_state)
+SURE(SSL_set_hostflags)
+SURE(X509_NAME_ENTRY_get_data)
+SURE(X509_NAME_get_entry)
+SURE(X509_NAME_get_index_by_NID)
+SURE(X509_VERIFY_PARAM_set_flags)
+SURE(X509_get_subject_name)
+SURE(json_array_get)
+SURE(json_array_size)
+SURE(json_integer_value)
+SURE(json_object_get)
+SURE(json_object_iter)
+SURE(json_object_iter_key)
+SURE(json_object_iter_next)
+SURE(json_object_iter_value)
+SURE(json_real_value)
+SURE(json_string_length)
+SURE(json_string_value)
+/* constants */
+SURE(BIO_s_mem)
+SURE(EVP_sha1)
+SURE(EVP_sha256)
+SURE(TLS_client_method)
+SURE(TLS_server_method)
+SURE(X509_get_default_cert_dir)
+SURE(X509_get_default_cert_file)
+SURE(getpid)
+SURE(json_null)
+/* POSIX lets some of them fail; with valid objects and default attributes, Linux has nothing that could */
+SURE(pthread_attr_destroy)
+SURE(pthread_attr_init)
+SURE(pthread_attr_setdetachstate)
+SURE(pthread_cond_broadcast)
+SURE(pthread_cond_destroy)
+SURE(pthread_cond_init)
+SURE(pthread_mutex_destroy)
+SURE(pthread_mutex_init)
+SURE(pthread_once)
+SURE(pthread_sigmask)

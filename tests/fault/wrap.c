@@ -1,0 +1,706 @@
+#include <errno.h>
+#include <execinfo.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <openssl/err.h>
+#include <openssl/hmac.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <tss2/tss2_esys.h>
+#include <tss2/tss2_mu.h>
+#include <tss2/tss2_tctildr.h>
+#include <unistd.h>
+
+#include "trip.h"
+
+#define FRAMES	  12
+#define MOST_FDS  256
+#define MOST_POLL 20000
+
+enum name {
+#define CALL(type, name, params, args, failure) NAME_##name,
+#define HAND(name)				NAME_##name,
+#define TPM(name, params, args, failure)	NAME_##name,
+#define SURE(name)
+#include "calls.h"
+	NAME_in_openssl,
+	NAME_in_jansson,
+	NAMES
+#undef CALL
+#undef HAND
+#undef TPM
+};
+static const char *const names[] = {
+#define CALL(type, name, params, args, failure) #name,
+#define HAND(name)				#name,
+#define TPM(name, params, args, failure)	#name,
+#include "calls.h"
+	"malloc inside OpenSSL",
+	"malloc inside jansson",
+#undef CALL
+#undef HAND
+#undef TPM
+};
+
+struct trip trip = { .name = -1 };
+static unsigned counts[NAMES], polls;
+static int peer[MOST_FDS]; /* of a socket: the emulator's end, until it is connected; -1 */
+static char is_event[MOST_FDS];
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static int busy;			  /* the worker has something to do */
+static _Thread_local int held, is_worker; /* the device's locks */
+static _Thread_local int library;	  /* inside a library on the device's behalf */
+
+const char *
+trip_name(int name)
+{
+	return name < 0 ? "nothing" : names[name];
+}
+
+int
+trip_is_inside(int name)
+{
+	return name == NAME_in_openssl;
+}
+
+int
+trip_is_tpm(int name)
+{
+	return name >= NAME_Tss2_TctiLdr_Initialize && name <= NAME_Tss2_MU_UINT32_Unmarshal;
+}
+
+static int
+is_memory(int name)
+{
+	switch (name) {
+	case NAME_malloc:
+	case NAME_calloc:
+	case NAME_realloc:
+	case NAME_strdup:
+	case NAME_strndup:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+void
+trip_arm(int name, unsigned nth, int for_ever)
+{
+	trip.name = name;
+	trip.nth = nth;
+	trip.for_ever = for_ever;
+	trip.injected = 0;
+	trip.count = 0;
+	trip.violation = NULL;
+	memset(counts, 0, sizeof counts);
+	polls = 0;
+}
+
+/* For what cannot go on. */
+static void
+stuck(const char *how)
+{
+	printf("%s: %s call %u, %s\n", how, trip_name(trip.name), trip.nth,
+	    trip.for_ever ? "and ever after" : "once");
+	fflush(stdout);
+	abort();
+}
+
+static void
+wait_for_worker(void)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 60;
+	while (busy)
+		if (pthread_cond_timedwait(&changed, &lock, &until) == ETIMEDOUT)
+			stuck("the worker does not end");
+}
+
+void
+trip_settle(void)
+{
+	pthread_mutex_lock(&lock);
+	wait_for_worker();
+	pthread_mutex_unlock(&lock);
+}
+
+static void
+keep(int name)
+{
+	struct trip_call *c;
+	void *frame[FRAMES];
+	int n = backtrace(frame, FRAMES);
+	uint64_t way = 14695981039346656037u;
+
+	if (trip.count == trip.cap) {
+		trip.cap = trip.cap == 0 ? 4096 : trip.cap * 2;
+		trip.calls = realloc(trip.calls, trip.cap * sizeof *trip.calls);
+	}
+	for (int i = 0; i < n; i++)
+		way = (way ^ (uintptr_t)frame[i]) * 1099511628211u;
+	c = &trip.calls[trip.count++];
+	*c = (struct trip_call){ name, counts[name], way };
+}
+
+static int
+is_due(int name)
+{
+	static int memory_is_out;
+
+	if (trip.for_ever && is_memory(trip.name) && is_memory(name)) {
+		if (trip.injected == 0)
+			memory_is_out = 0;
+		memory_is_out |= name == trip.name && counts[name] == trip.nth;
+		return memory_is_out;
+	}
+	return name == trip.name && (trip.for_ever ? counts[name] >= trip.nth : counts[name] == trip.nth);
+}
+
+/* A call of the device's. 1: it fails. */
+static int
+fails(int name)
+{
+	int due;
+
+	pthread_mutex_lock(&lock);
+	if (!is_worker && held == 0)
+		wait_for_worker();
+	counts[name]++;
+	if (trip.keep)
+		keep(name);
+	due = is_due(name);
+	trip.injected += (unsigned)due;
+	pthread_mutex_unlock(&lock);
+	return due;
+}
+
+static void
+holds(int *what, int more)
+{
+	pthread_mutex_lock(&lock);
+	*what += more;
+	pthread_mutex_unlock(&lock);
+}
+
+void
+trip_released(void)
+{
+	holds(&trip.memory, -1);
+}
+
+static int
+no(int code)
+{
+	errno = code;
+	return -1;
+}
+
+static void *
+no_memory(void)
+{
+	errno = ENOMEM;
+	return NULL;
+}
+
+static int
+no_ssl(int r)
+{
+	ERR_raise(ERR_LIB_SSL, ERR_R_MALLOC_FAILURE);
+	return r;
+}
+
+static void *
+no_ssl_memory(void)
+{
+	no_ssl(0);
+	return NULL;
+}
+
+static TSS2_RC
+no_tpm(void)
+{
+	return TSS2_ESYS_RC_MEMORY;
+}
+
+#define CALL(type, name, params, args, failure)                                                              \
+	type trip_##name params;                                                                             \
+	type trip_##name params                                                                              \
+	{                                                                                                    \
+		type r;                                                                                      \
+                                                                                                             \
+		if (fails(NAME_##name))                                                                      \
+			return failure;                                                                      \
+		library++;                                                                                   \
+		r = name args;                                                                               \
+		library--;                                                                                   \
+		return r;                                                                                    \
+	}
+/* What OpenSSL does for the TSS is not the device's: when memory is out, the TSS leaks. */
+#define TPM(name, params, args, failure)                                                                     \
+	TSS2_RC trip_##name params;                                                                          \
+	TSS2_RC trip_##name params                                                                           \
+	{                                                                                                    \
+		return fails(NAME_##name) ? (failure) : name args;                                           \
+	}
+#define HAND(name)
+#include "calls.h"
+
+/* memory */
+
+static void *
+got(void *p)
+{
+	if (p != NULL)
+		holds(&trip.memory, 1);
+	return p;
+}
+
+void *trip_malloc(size_t);
+void *
+trip_malloc(size_t n)
+{
+	return fails(NAME_malloc) ? no_memory() : got(malloc(n));
+}
+
+void *trip_calloc(size_t, size_t);
+void *
+trip_calloc(size_t n, size_t each)
+{
+	return fails(NAME_calloc) ? no_memory() : got(calloc(n, each));
+}
+
+void *trip_realloc(void *, size_t);
+void *
+trip_realloc(void *p, size_t n)
+{
+	if (fails(NAME_realloc))
+		return no_memory();
+	return p == NULL ? got(realloc(p, n)) : realloc(p, n);
+}
+
+char *trip_strdup(const char *);
+char *
+trip_strdup(const char *s)
+{
+	return fails(NAME_strdup) ? no_memory() : got(strdup(s));
+}
+
+char *trip_strndup(const char *, size_t);
+char *
+trip_strndup(const char *s, size_t n)
+{
+	return fails(NAME_strndup) ? no_memory() : got(strndup(s, n));
+}
+
+void trip_free(void *);
+void
+trip_free(void *p)
+{
+	if (p != NULL)
+		holds(&trip.memory, -1);
+	free(p);
+}
+
+static void *
+openssl_malloc(size_t n, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	if (n == 0 || (library > 0 && fails(NAME_in_openssl)))
+		return no_memory();
+	return malloc(n);
+}
+
+static void *
+openssl_realloc(void *p, size_t n, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	if (n == 0) {
+		free(p);
+		return NULL;
+	}
+	return library > 0 && fails(NAME_in_openssl) ? no_memory() : realloc(p, n);
+}
+
+static void
+openssl_free(void *p, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	free(p);
+}
+
+static void *
+jansson_malloc(size_t n)
+{
+	return library > 0 && fails(NAME_in_jansson) ? no_memory() : malloc(n);
+}
+
+int
+trip_libraries(void)
+{
+	json_set_alloc_funcs(jansson_malloc, free);
+	return CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free) == 1 ? 0 : -1;
+}
+
+/* files */
+
+static int
+opened(int fd)
+{
+	if (fd >= MOST_FDS)
+		stuck("too many descriptors");
+	if (fd >= 0) {
+		peer[fd] = -1;
+		is_event[fd] = 0;
+		holds(&trip.descriptors, 1);
+	}
+	return fd;
+}
+
+int trip_open(const char *, int, ...);
+int
+trip_open(const char *path, int flags, ...)
+{
+	va_list ap;
+	int mode = 0;
+
+	va_start(ap, flags);
+	if (flags & O_CREAT)
+		mode = va_arg(ap, int);
+	va_end(ap);
+	return fails(NAME_open) ? no(EMFILE) : opened(open(path, flags, mode));
+}
+
+/* On Linux the descriptor is gone, whatever close() says. */
+int trip_close(int);
+int
+trip_close(int fd)
+{
+	int bad = fails(NAME_close);
+
+	holds(&trip.descriptors, -1);
+	if (peer[fd] >= 0)
+		close(peer[fd]);
+	peer[fd] = -1;
+	close(fd);
+	return bad ? no(EIO) : 0;
+}
+
+/* An eventfd's counter cannot overflow: it counts jobs. */
+ssize_t trip_read(int, void *, size_t);
+ssize_t
+trip_read(int fd, void *p, size_t n)
+{
+	return !is_event[fd] && fails(NAME_read) ? no(EIO) : read(fd, p, n);
+}
+
+/* The disk is full: a part may still have found room. */
+ssize_t trip_write(int, const void *, size_t);
+ssize_t
+trip_write(int fd, const void *p, size_t n)
+{
+	if (is_event[fd] || !fails(NAME_write))
+		return write(fd, p, n);
+	return write(fd, p, n / 2) < 0 ? -1 : no(ENOSPC);
+}
+
+/* the network */
+
+int trip_socket(int, int, int);
+int
+trip_socket(int family, int kind, int protocol)
+{
+	int fds[2];
+
+	(void)family;
+	(void)protocol;
+	if (fails(NAME_socket) || socketpair(AF_UNIX, kind, 0, fds) < 0)
+		return no(EMFILE);
+	opened(fds[0]);
+	peer[fds[0]] = fds[1];
+	return fds[0];
+}
+
+static int
+serve(struct emu *m, int fd, uint16_t port)
+{
+	struct hf_error err = { 0 };
+	struct stream *end;
+	struct session *s;
+
+	m->e.now = m->now;
+	if (tcp_from_fd(&end, fd, "the device", &err) < 0 ||
+	    tls_open(&end, m->tls, end, NULL, NULL, &err) < 0 ||
+	    session_new(&s, &m->e, port == 443 ? SESSION_HTTP : SESSION_MQTT, end, &err) < 0)
+		stuck(err.text);
+	return 0;
+}
+
+int trip_connect(int, const struct sockaddr *, socklen_t);
+int
+trip_connect(int fd, const struct sockaddr *at, socklen_t n)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)at;
+	int theirs = peer[fd], before = library, r;
+
+	(void)n;
+	if (fails(NAME_connect))
+		return no(ECONNREFUSED);
+	if (theirs < 0)
+		return no(EISCONN);
+	peer[fd] = -1;
+	library = 0;
+	r = serve(trip.emu, theirs, ntohs(in->sin_port));
+	library = before;
+	return r;
+}
+
+int trip_getaddrinfo(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+int
+trip_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **out)
+{
+	if (fails(NAME_getaddrinfo))
+		return EAI_AGAIN;
+	return getaddrinfo(hints->ai_flags & AI_NUMERICHOST ? host : "127.0.0.1", port, hints, out);
+}
+
+/* waiting, threads, randomness */
+
+int trip_clock_gettime(clockid_t, struct timespec *);
+int
+trip_clock_gettime(clockid_t which, struct timespec *t)
+{
+	const struct moment *now = &trip.emu->now;
+
+	t->tv_sec = which == CLOCK_REALTIME ? now->wall : now->ms / 1000;
+	t->tv_nsec = which == CLOCK_REALTIME ? 0 : now->ms % 1000 * 1000000;
+	return 0;
+}
+
+int trip_epoll_create1(int);
+int
+trip_epoll_create1(int flags)
+{
+	return fails(NAME_epoll_create1) ? no(EMFILE) : opened(epoll_create1(flags));
+}
+
+/* Only what is new needs memory. */
+int trip_epoll_ctl(int, int, int, struct epoll_event *);
+int
+trip_epoll_ctl(int e, int what, int fd, struct epoll_event *event)
+{
+	return what == EPOLL_CTL_ADD && fails(NAME_epoll_ctl) ? no(ENOMEM) : epoll_ctl(e, what, fd, event);
+}
+
+int trip_eventfd(unsigned, int);
+int
+trip_eventfd(unsigned n, int flags)
+{
+	int fd = fails(NAME_eventfd) ? no(EMFILE) : opened(eventfd(n, flags));
+
+	if (fd >= 0)
+		is_event[fd] = 1;
+	return fd;
+}
+
+ssize_t trip_getrandom(void *, size_t, unsigned);
+ssize_t
+trip_getrandom(void *p, size_t n, unsigned flags)
+{
+	(void)flags;
+	if (fails(NAME_getrandom))
+		return no(ENOSYS);
+	memset(p, 0x5a, n);
+	return (ssize_t)n;
+}
+
+static int
+turn(void)
+{
+	int moved = 0;
+
+	for (int i = 0; i < 3; i++)
+		moved |= emu_turn(trip.emu);
+	return moved;
+}
+
+/* Where the device would sleep, the world goes on. */
+int trip_poll(struct pollfd *, nfds_t, int);
+int
+trip_poll(struct pollfd *p, nfds_t n, int ms)
+{
+	int bad = fails(NAME_poll), r;
+
+	if (++polls > MOST_POLL)
+		stuck("it does not end");
+	while (turn())
+		;
+	if (bad) {
+		emu_pass(trip.emu, 1);
+		return no(ENOMEM);
+	}
+	r = poll(p, n, 0);
+	if (r == 0 && ms < 0)
+		stuck("it would sleep for ever");
+	if (r == 0)
+		emu_pass(trip.emu, ms);
+	return r;
+}
+
+static void
+set_busy(int on)
+{
+	pthread_mutex_lock(&lock);
+	busy = on && trip.threads > 0;
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
+}
+
+struct start {
+	void *(*main)(void *);
+	void *arg;
+};
+
+static void *
+thread_main(void *arg)
+{
+	struct start s = *(struct start *)arg;
+	void *r;
+
+	free(arg);
+	is_worker = 1;
+	r = s.main(s.arg);
+	holds(&trip.threads, -1);
+	set_busy(0);
+	return r;
+}
+
+int trip_pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+int
+trip_pthread_create(pthread_t *id, const pthread_attr_t *attr, void *(*main)(void *), void *arg)
+{
+	struct start *s;
+
+	if (fails(NAME_pthread_create))
+		return EAGAIN;
+	s = malloc(sizeof *s);
+	*s = (struct start){ main, arg };
+	holds(&trip.threads, 1);
+	set_busy(1);
+	return pthread_create(id, attr, thread_main, s);
+}
+
+int trip_pthread_cond_signal(pthread_cond_t *);
+int
+trip_pthread_cond_signal(pthread_cond_t *c)
+{
+	set_busy(1);
+	return pthread_cond_signal(c);
+}
+
+int trip_pthread_cond_wait(pthread_cond_t *, pthread_mutex_t *);
+int
+trip_pthread_cond_wait(pthread_cond_t *c, pthread_mutex_t *m)
+{
+	if (is_worker)
+		set_busy(0);
+	return pthread_cond_wait(c, m);
+}
+
+int trip_pthread_mutex_lock(pthread_mutex_t *);
+int
+trip_pthread_mutex_lock(pthread_mutex_t *m)
+{
+	held++;
+	return pthread_mutex_lock(m);
+}
+
+int trip_pthread_mutex_unlock(pthread_mutex_t *);
+int
+trip_pthread_mutex_unlock(pthread_mutex_t *m)
+{
+	held--;
+	return pthread_mutex_unlock(m);
+}
+
+/* OpenSSL: of what can be set, most is but a field. */
+long trip_SSL_CTX_ctrl(SSL_CTX *, int, long, void *);
+long
+trip_SSL_CTX_ctrl(SSL_CTX *c, int what, long n, void *p)
+{
+	int can = what == SSL_CTRL_SET_MIN_PROTO_VERSION || what == SSL_CTRL_SET_MAX_PROTO_VERSION ||
+		  what == SSL_CTRL_CHAIN_CERT;
+	long r;
+
+	if (can && fails(NAME_SSL_CTX_ctrl))
+		return no_ssl(0);
+	library++;
+	r = SSL_CTX_ctrl(c, what, n, p);
+	library--;
+	return r;
+}
+
+/*
+ * jansson 2.14 cannot be read with when memory is out: a token that does not fit its buffer any more is copied past the end
+ * of it. So nothing fails inside.
+ */
+
+static json_t *
+no_json(json_error_t *why)
+{
+	if (why == NULL)
+		return NULL;
+	memset(why, 0, sizeof *why);
+	snprintf(why->text, sizeof why->text - 1, "out of memory");
+	why->text[sizeof why->text - 1] = (char)json_error_out_of_memory;
+	return NULL;
+}
+
+json_t *trip_json_loadb(const char *, size_t, size_t, json_error_t *);
+json_t *
+trip_json_loadb(const char *p, size_t n, size_t flags, json_error_t *why)
+{
+	return fails(NAME_json_loadb) ? no_json(why) : json_loadb(p, n, flags, why);
+}
+
+json_t *trip_json_loads(const char *, size_t, json_error_t *);
+json_t *
+trip_json_loads(const char *s, size_t flags, json_error_t *why)
+{
+	return fails(NAME_json_loads) ? no_json(why) : json_loads(s, flags, why);
+}
+
+json_t *trip_json_pack(const char *, ...);
+json_t *
+trip_json_pack(const char *fmt, ...)
+{
+	json_t *v;
+	va_list ap;
+
+	if (fails(NAME_json_pack))
+		return NULL;
+	va_start(ap, fmt);
+	library++;
+	v = json_vpack_ex(NULL, 0, fmt, ap);
+	library--;
+	va_end(ap);
+	return v;
+}
