@@ -219,25 +219,39 @@ connack(struct hub_client *c, const struct mqtt_connack *a, struct moment now)
 	return 1;
 }
 
+static void
+broken(struct hub_client *c, int code, struct moment now)
+{
+	struct hf_error e = { 0 };
+
+	err_set(&e, code, "hub %s: %s", c->host, c->mqtt.engine.err.text);
+	lost(c, &e, now);
+}
+
+static void
+closed(struct hub_client *c, struct moment now)
+{
+	struct hf_error e = { 0 };
+
+	err_set(&e, HF_ERR_NET, "hub %s closed the connection%s", c->host,
+	    c->line == READY ? "; is another device connected with the same id?" : "");
+	lost(c, &e, now);
+}
+
 static int
 event(struct hub_client *c, struct moment now)
 {
 	struct mqtt_event ev;
-	struct hf_error e = { 0 };
 	uint64_t tag;
 	int rc = mqtt_next(&c->mqtt, &ev);
 
-	if (rc < 0) {
-		err_set(&e, rc, "hub %s: %s", c->host, c->mqtt.engine.err.text);
-		lost(c, &e, now);
-	}
+	if (rc < 0)
+		broken(c, rc, now);
 	if (rc <= 0)
 		return 0;
-	if (ev.type == MQTT_CLOSED) {
-		err_set(&e, HF_ERR_NET, "hub %s closed the connection%s", c->host,
-		    c->line == READY ? "; is another device connected with the same id?" : "");
-		lost(c, &e, now);
-	} else if (ev.type == MQTT_CONNACK)
+	if (ev.type == MQTT_CLOSED)
+		closed(c, now);
+	else if (ev.type == MQTT_CONNACK)
 		return connack(c, &ev.connack, now);
 	else if (ev.type == MQTT_PUBACK && hub_device_acked(c->device, ev.id, &tag, now))
 		tell(c, HUB_SENT, tag);

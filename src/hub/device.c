@@ -213,7 +213,8 @@ hub_device_acked(struct hub_device *d, uint16_t id, uint64_t *tag, struct moment
 	m->acked = 1;
 	*tag = m->tag;
 	d->tries = 0;
-	err_clear(&d->last);
+	if (d->last.code != 0)
+		err_clear(&d->last);
 	d->ack_by = now.ms + ACK_LIMIT;
 	for (; d->head != d->next && (m = *slot(d, d->head))->acked; d->head++) {
 		d->bytes -= m->size;
