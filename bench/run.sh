@@ -50,16 +50,23 @@ instructions() {
 	sed -n 's/^totals: //p; s/^summary: //p' "$dir/$name.callgrind" | tail -n 1
 }
 
-# Where what is above the floor goes: each function's own instructions, less the floor's.
-rest() { # rest FIGURE FLOOR
-	local name
-	echo "    above the floor, by function (its own instructions):"
-	for name in "$1" "$2"; do
-		callgrind_annotate --auto=no --threshold=100 "$dir/$name.callgrind" | sed -nE '/PROGRAM TOTALS/d; s/^ *([0-9,]+) \([^)]*\)  ([^ ].*)$/\1 \2/p' |
-			sed -E 's/^([0-9,]+) (.*\/)?([^/]+:.*)/\1 \3/; s/ \[.*\/([^/]+)\]$/ (\1)/' | awk '{ gsub(",", "", $1); print }' >"$dir/$name.list"
-	done
-	awk 'NR == FNR { f = $1; $1 = ""; floor[$0] += f; next } { f = $1; $1 = ""; own[$0] += f }
-		END { for (n in own) print own[n] - floor[n], n }' "$dir/$2.list" "$dir/$1.list" |
+# own WEIGHT NAME: each function's own instructions
+own() {
+	callgrind_annotate --auto=no --threshold=100 "$dir/$2.callgrind" |
+		sed -nE '/PROGRAM TOTALS/d; s/^ *([0-9,]+) \([^)]*\)  ([^ ].*)$/\1 \2/p' |
+		sed -E 's/^([0-9,]+) (.*\/)?([^/]+:.*)/\1 \3/; s/ \[.*\/([^/]+)\]$/ (\1)/' |
+		awk -v weight="$1" '{ gsub(",", "", $1); $1 = sprintf("%.0f", $1 * weight); print }'
+}
+
+# Where what is above the floor goes. rest DIVISOR WEIGHT NAME...: what is counted, and with a weight below 0 taken off
+rest() {
+	local per=$1
+	shift
+	echo "    what is above the floor, by function (its own instructions):"
+	while [ $# -gt 0 ]; do
+		own "$1" "$2"
+		shift 2
+	done | awk -v per="$per" '{ n = $1; $1 = ""; sum[$0] += n } END { for (name in sum) printf "%d%s\n", sum[name] / per, name }' |
 		sort -rn | awk 'NR <= 15 { n = $1; $1 = ""; printf "    %13d %s\n", n, $0 }'
 }
 
@@ -120,36 +127,45 @@ floor() { # floor WHAT COUNT [PORT CA]
 }
 
 onboarding() {
-	local dps=("${common[@]}" "id-scope=$HOLDFAST_ID_SCOPE" "endpoint=$HOLDFAST_ENDPOINT") figure floor i
+	local dps=("${common[@]}" "id-scope=$HOLDFAST_ID_SCOPE" "endpoint=$HOLDFAST_ENDPOINT") figure floor i above=0
 	local bare=("$bin/bench-floor" handshakes 127.0.0.1 "$mqtt" "$HOLDFAST_TRUST" "$dir/device/0.pem" "$dir/device/0.key" 2)
 	head "start to first acknowledged telemetry (X.509, MQTT)" "2 handshakes"
 	"$bin/bench-device" onboard "${dps[@]}" >/dev/null
 	figure=$(instructions onboard "$bin/bench-device" onboard "${dps[@]}")
 	floor=$(instructions handshakes "${bare[@]}")
 	row "instructions" "$figure" "$floor"
-	! over "$figure" "$floor" 1.3 || rest onboard handshakes
-	figure=$(for i in 1 2 3 4 5 6 7; do "$bin/bench-device" onboard "${dps[@]}"; done | field cpu | median)
-	floor=$(for i in 1 2 3 4 5 6 7; do floor handshakes 2; done | field cpu | median)
-	row "CPU, microseconds (median of 7)" "$figure" "$floor"
+	over "$figure" "$floor" 1.3 && above=1
+	for i in 1 2 3 4 5 6 7 8 9; do
+		"$bin/bench-device" onboard "${dps[@]}" >>"$dir/onboard.cpu"
+		"${bare[@]}" >>"$dir/handshakes.cpu"
+	done
+	figure=$(field cpu <"$dir/onboard.cpu" | median)
+	floor=$(field cpu <"$dir/handshakes.cpu" | median)
+	row "CPU, microseconds (median of 9)" "$figure" "$floor"
+	over "$figure" "$floor" 1.3 && above=1
+	[ $above = 0 ] || rest 1 1 onboard -1 handshakes
 }
 
 slope() { # slope NAME COUNT PROGRAM... (COUNT stands for @): instructions for one more
 	local name=$1 count=$2 one two
 	shift 2
-	one=$(instructions "$name" "${@/@/$count}")
-	two=$(instructions "$name" "${@/@/$((2 * count))}")
+	one=$(instructions "$name-1" "${@/@/$count}")
+	two=$(instructions "$name-2" "${@/@/$((2 * count))}")
 	echo $(((two - one) / count))
 }
 
 telemetry() {
-	local hub=("${common[@]}" "hub=127.0.0.2" "device-id=bench-%d") floor figure way window count what
+	local hub=("${common[@]}" "hub=127.0.0.2" "device-id=bench-%d") floor figure way window count what weight
 	head "instructions for a telemetry message (100 bytes, QoS 1)" "SSL_write"
 	floor=$(slope write 2000 "$bin/bench-floor" write 127.0.0.1 "$sink" "$dir/device/ca.pem" "$dir/device/0.pem" "$dir/device/0.key" @)
 	for way in "1 500 1_under_way" "100 2000 100_under_way" "1000 5000 1,000_under_way" "1000000 6000 6,000_queued"; do
 		read -r window count what <<<"$way"
 		figure=$(slope "send-$window" "$count" "$bin/bench-device" send @ "$window" "${hub[@]}")
 		row "${what//_/ }" "$figure" "$floor"
-		! over "$figure" "$floor" 3 || rest "send-$window" write
+		! over "$figure" "$floor" 3 || {
+			weight=$(awk -v n="$count" 'BEGIN { print n / 2000 }')
+			rest "$count" 1 "send-$window-2" -1 "send-$window-1" "-$weight" write-2 "$weight" write-1
+		}
 	done
 }
 
@@ -174,16 +190,26 @@ memory() {
 	row "stripped program, MQTT with X.509" "$(($(stat -c %s "$dir/bench-device") / 1024))" "$(($(stat -c %s "$dir/bench-floor") / 1024))"
 }
 
+# Rates swing with the machine: figure and floor take turns, and the best of each counts.
+best() { sort -n | tail -n 1; }
+
 emulator() {
-	local load=("$bin/bench-load" "$dir/device") figure floor
+	local load=("$bin/bench-load" "$dir/device") figures=() floors=() i
 	head "the emulator" "floor"
-	floor=$("${load[@]}" "$dir/device/ca.pem" "$sink" handshakes 2000 500)
-	figure=$("${load[@]}" "$HOLDFAST_TRUST" "$mqtt" register 2000 500 "$HOLDFAST_ID_SCOPE")
-	row "registrations a second, 500 at once (bare handshakes)" "$figure" "$floor"
+	for i in 1 2; do
+		floors+=("$("${load[@]}" "$dir/device/ca.pem" "$sink" handshakes 1000 500)")
+		figures+=("$("${load[@]}" "$HOLDFAST_TRUST" "$mqtt" register 1500 500 "$HOLDFAST_ID_SCOPE")")
+	done
+	row "registrations a second, 500 at once (bare handshakes)" "$(printf '%s\n' "${figures[@]}" | best)" \
+		"$(printf '%s\n' "${floors[@]}" | best)"
 	start_mosquitto
-	floor=$("${load[@]}" "$dir/device/ca.pem" "$broker" telemetry 50 20 1000 -)
-	figure=$("${load[@]}" "$HOLDFAST_TRUST" "$mqtt" telemetry 50 20 1000 127.0.0.2)
-	row "telemetry a second, stored before PUBACK (mosquitto)" "$figure" "$floor"
+	figures=() floors=()
+	for i in 1 2 3; do
+		floors+=("$("${load[@]}" "$dir/device/ca.pem" "$broker" telemetry 50 20 2000 -)")
+		figures+=("$("${load[@]}" "$HOLDFAST_TRUST" "$mqtt" telemetry 50 20 2000 127.0.0.2)")
+	done
+	row "telemetry a second, stored before PUBACK (mosquitto)" "$(printf '%s\n' "${figures[@]}" | best)" \
+		"$(printf '%s\n' "${floors[@]}" | best)"
 }
 
 tpm() {
