@@ -17,7 +17,7 @@
 #include "drive.h"
 
 #define LIMIT 120000 /* ms */
-#define RARE  31     /* of so many bytes, one: a prime, so that all ways have their turn */
+#define RARE  53     /* of so many bytes, one: a prime, so that all ways have their turn */
 
 struct run {
 	int sent, registered, failed;
