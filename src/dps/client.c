@@ -32,7 +32,7 @@ struct dps_client {
 	struct http http;
 	enum asked asked;
 	int begun; /* reg is there */
-	int fresh; /* the line is another than watch last saw, maybe under the same number */
+	int left;  /* what watch last saw is closed */
 	struct moment since;
 	int64_t now, deadline;
 	struct dps_assignment got;
@@ -99,6 +99,7 @@ dps_client_new(struct dps_client **out, const struct dps_settings *set, struct h
 		return err_memory(e);
 	c->set = *set;
 	c->since = now;
+	c->left = 1;
 	c->hsm = hsm;
 	c->net = net;
 	c->work = work;
@@ -125,6 +126,7 @@ hang_up(struct dps_client *c)
 	mqtt_fini(&c->mqtt);
 	http_fini(&c->http);
 	c->line = CLOSED;
+	c->left = 1;
 }
 
 void
@@ -238,7 +240,6 @@ dial(struct dps_client *c, struct moment now)
 	if (http_init(&c->http, 0, BODY_MAX) < 0)
 		return err_memory(&c->err);
 	c->line = OPENING;
-	c->fresh = 1;
 	c->pump.engine = c->set.transport == DPS_HTTP ? &c->http.engine : &c->mqtt.engine;
 	if (c->net->open(c->net, &c->pump.stream, c->host, c->port, c->tls, c->work, &e) < 0) {
 		lost(c, &e, now);
@@ -525,9 +526,9 @@ dps_client_watch(struct dps_client *c, struct watch *w)
 	int fd = -1;
 	short events = 0;
 
-	if (c->fresh)
+	if (c->left)
 		watch_forget(w, WATCH_STREAM);
-	c->fresh = 0;
+	c->left = 0;
 	if (c->line != CLOSED)
 		pump_wait(&c->pump, &fd, &events);
 	watch_set(w, WATCH_STREAM, fd, events);

@@ -34,7 +34,7 @@ struct hub_client {
 	struct pump pump;
 	struct mqtt mqtt;
 	struct buf topic;
-	int fresh; /* the line is another than watch last saw, maybe under the same number */
+	int left; /* what watch last saw is closed */
 	int64_t deadline;
 	struct buf told; /* what happened and was not yet taken */
 	int up, over;	 /* CONNECTED was told; it is over */
@@ -100,6 +100,7 @@ hub_client_new(struct hub_client **out, const struct hub_settings *set, struct h
 	c->net = net;
 	c->work = work;
 	c->log = log;
+	c->left = 1;
 	if (name(c, set->hub, set->device, e) < 0)
 		goto fail;
 	if (set->state != NULL && dps_state_copy(&c->state, set->state) < 0) {
@@ -128,6 +129,7 @@ hang_up(struct hub_client *c)
 	pump_close(&c->pump);
 	mqtt_fini(&c->mqtt);
 	c->line = CLOSED;
+	c->left = 1;
 }
 
 void
@@ -190,7 +192,6 @@ dial(struct hub_client *c, struct moment now)
 	memset(&c->pump, 0, sizeof(c->pump));
 	mqtt_init(&c->mqtt, 0, PACKET_MAX);
 	c->line = OPENING;
-	c->fresh = 1;
 	c->pump.engine = &c->mqtt.engine;
 	if (c->net->open(c->net, &c->pump.stream, c->host, c->port, c->tls, c->work, &e) < 0) {
 		lost(c, &e, now);
@@ -483,9 +484,9 @@ hub_client_watch(struct hub_client *c, struct watch *w)
 		dps_client_watch(c->dps, w);
 		return;
 	}
-	if (c->fresh)
-		watch_set(w, WATCH_STREAM, -1, 0);
-	c->fresh = 0;
+	if (c->left)
+		watch_forget(w, WATCH_STREAM);
+	c->left = 0;
 	if (c->line != CLOSED)
 		pump_wait(&c->pump, &fd, &events);
 	watch_set(w, WATCH_STREAM, fd, events);
