@@ -478,7 +478,8 @@ hf_step(struct hf *h)
 		step_identify(h);
 	if (h->doing == AT_HUB) {
 		hub_client_step(h->hub, now);
-		h->err = h->device.last;
+		if (h->err.code != 0 || h->device.last.code != 0)
+			h->err = h->device.last;
 	}
 	if (h->doing == REGISTERING)
 		dps_client_watch(h->dps, &h->watch);
