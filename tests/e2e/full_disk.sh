@@ -21,7 +21,7 @@ fill emulator
 expect_fail 4 "$full" holdfast-emulator --data "$data" --mqtt-port 0 --https-port 0
 rm emulator/*
 expect_fail 4 "registry.*$full" holdfast-emulator --data "$data" --mqtt-port 0 --https-port 0
-mount -o remount,size=1m emulator
+mount -o remount,size=1m tmpfs emulator
 start_emulator
 start_tpm tpm
 tpm=--tpm=$(tcti tpm)
@@ -55,7 +55,7 @@ for ((n = 0; n < count; n++)); do echo "$n-$line"; done | timeout 100 holdfast s
 stream=$!
 await 30 grep "nothing of this moment is stored, nor acknowledged" emulator.log
 holdfast-emulator --data "$data" events >/dev/null || fail "the emulator does not answer any more"
-mount -o remount,size=16m emulator
+mount -o remount,size=16m tmpfs emulator
 wait $stream || { cat stream.log >&2; fail "the stream ended with status $?"; }
 grep -qx "acknowledged *$count" stream.out || fail "$(cat stream.out)"
 stop_emulator KILL
