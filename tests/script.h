@@ -8,14 +8,14 @@
 #include "stream/pump.h"
 
 enum script_act {
-	SAY,	 /* a reply of this status and state */
+	SAY,	   /* a reply of this status and state */
 	CHALLENGE, /* 401 with something for a TPM to unpack */
-	STALE,	 /* a reply, but to another request (MQTT) */
-	SILENCE, /* nothing at all */
-	HANG_UP, /* closes the connection */
-	LAST,	 /* a reply, and that this was the last thing on this connection (HTTP) */
-	PAGE,	 /* a gateway's page instead of JSON (HTTP) */
-	NOISE	 /* bytes that are neither MQTT nor HTTP */
+	STALE,	   /* a reply, but to another request (MQTT) */
+	SILENCE,   /* nothing at all */
+	HANG_UP,   /* closes the connection */
+	LAST,	   /* a reply, and that this was the last thing on this connection (HTTP) */
+	PAGE,	   /* a gateway's page instead of JSON (HTTP) */
+	NOISE	   /* bytes that are neither MQTT nor HTTP */
 };
 struct script_line {
 	enum script_act act;
@@ -44,7 +44,8 @@ struct script {
 	struct http message;
 	int up, token;
 };
-void script_init(struct script *, int http, size_t chunk, struct moment *now, const struct script_line *, size_t count);
+void script_init(
+    struct script *, int http, size_t chunk, struct moment *now, const struct script_line *, size_t count);
 void script_fini(struct script *);
 int script_turn(struct script *); /* 1: something moved */
 #endif

@@ -47,7 +47,8 @@ void talk_ca_new(struct talk_ca *, const char *cn, const struct talk_ca *issuer)
 void talk_ca_free(struct talk_ca *);
 /* Answers the leaf's PEM text, to be freed by free(). */
 char *talk_x509(struct talk *, const char *cn, const struct talk_ca *issuer);
-void talk_follow(struct talk *, struct script *, int http, const struct script_line *, size_t count); /* lent */
+void
+talk_follow(struct talk *, struct script *, int http, const struct script_line *, size_t count); /* lent */
 void talk_use(struct talk *, struct hsm *); /* an identity of the test's own; taken over */
 
 void talk_turn(struct talk *); /* each side has its turn, at the present moment */
