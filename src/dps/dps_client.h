@@ -1,6 +1,6 @@
 /*
- * "Who am I, where do I go?"  register.c decides (pure), client.c carries it out, service.c and enroll.c
- * are the owner's side.
+ * "Who am I, where do I go?"  register.c decides (pure), client.c carries it out, connection.c,
+ * service.c and enroll.c are the owner's side.
  */
 #ifndef DPS_DPS_CLIENT_H
 #define DPS_DPS_CLIENT_H
@@ -133,14 +133,15 @@ void dps_client_watch(struct dps_client *, struct watch *);
 const struct dps_assignment *dps_client_assignment(const struct dps_client *);
 const struct hf_error *dps_client_error(const struct dps_client *);
 
-/* service.c: the owner's side. "HostName=..;SharedAccessKeyName=..;SharedAccessKey=.." */
+/* connection.c: what the owner is given. "HostName=..;SharedAccessKeyName=..;SharedAccessKey=.." */
 struct dps_service_key {
 	char host[256], name[128];
 	struct buf key;
 };
 int dps_service_key_get(struct dps_service_key *, const char *connection_string, struct hf_error *);
 void dps_service_key_fini(struct dps_service_key *);
-/* One request of the service REST API, as a conversation. more: where a query's page begins; NULL: at the first. */
+
+/* service.c: one request of the service REST API, as a conversation. more: where a query's page begins; NULL: at the first. */
 struct dps_call;
 int dps_call_new(struct dps_call **, const char *connection_string, const struct hf_call *, const char *more,
     const char *trust, struct net *, struct work *, struct moment, struct hf_error *);
