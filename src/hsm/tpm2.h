@@ -4,7 +4,8 @@
  *	tpm2.c		identity, activate, keep, hmac
  *	tpm2_chip.c	the way to the TPM: one connection and one lock for each TCTI string; errors as sentences
  *	tpm2_object.c	what lives at a handle; primary keys
- *	tpm2_key.c	the service's key: unpacked, loaded, signed with
+ *	tpm2_parcel.c	the service's key as it comes, and as it is kept: bytes and structures
+ *	tpm2_key.c	the same key in the TPM: unpacked, loaded, signed with
  *
  * Between tpm2_enter() and tpm2_leave() a caller has the TPM to itself. ESYS's handles live as long as the
  * connection.
@@ -53,9 +54,23 @@ int tpm2_primaries(struct tpm2 *, int persist, struct hf_error *);
 int tpm2_put_public(struct buf *, const TPM2B_PUBLIC *, struct hf_error *);
 const char *tpm2_kind(const TPM2B_PUBLIC *); /* "an RSA key" */
 
+/* tpm2_parcel.c */
+struct tpm2_parcel {
+	TPM2B_ID_OBJECT credential;    /* the inner key, for the TPM with this EK and this SRK */
+	TPM2B_ENCRYPTED_SECRET secret; /* under the EK: the seed that protects it */
+	TPM2B_PRIVATE duplicate;       /* the key, under the inner key and the seed */
+	TPM2B_ENCRYPTED_SECRET seed;   /* under the SRK */
+	TPM2B_PUBLIC area;
+};
+/* Strict: five fields, a sixth whose content is the service's own business, and nothing behind it. */
+int tpm2_get_parcel(struct tpm2_parcel *, const void *blob, size_t, struct hf_error *);
+/* What outlives the parcel: the key as the SRK wraps it. */
+int tpm2_put_wrapped(struct buf *, const TPM2B_PUBLIC *, const TPM2B_PRIVATE *, struct hf_error *);
+int tpm2_get_wrapped(TPM2B_PUBLIC *, TPM2B_PRIVATE *, const void *wrapped, size_t, struct hf_error *);
+int tpm2_is_hmac_key(const TPM2B_PUBLIC *); /* HMAC-SHA256, signs whatever it is given */
+
 /* tpm2_key.c */
 int tpm2_unpack(struct tpm2 *, const void *blob, size_t, struct buf *wrapped, struct hf_error *);
 int tpm2_load(struct tpm2 *, const void *wrapped, size_t, struct tpm2_object *, struct hf_error *);
 int tpm2_hmac(struct tpm2 *, ESYS_TR key, const void *, size_t, uint8_t mac[32], struct hf_error *);
-int tpm2_is_hmac_key(const TPM2B_PUBLIC *); /* HMAC-SHA256, signs whatever it is given */
 #endif

@@ -1,73 +1,13 @@
 #include <string.h>
 #include <openssl/crypto.h>
-#include <tss2/tss2_mu.h>
 #include "hsm/tpm2.h"
 
 /* Any TPM takes this much at once; only for more is it worth asking how much. */
 enum { INPUT_SURE = 256, INNER_KEY = 16 };
-struct parcel {
-	TPM2B_ID_OBJECT credential;    /* the inner key, for the TPM with this EK and this SRK */
-	TPM2B_ENCRYPTED_SECRET secret; /* under the EK: the seed that protects it */
-	TPM2B_PRIVATE duplicate;       /* the key, under the inner key and the seed */
-	TPM2B_ENCRYPTED_SECRET seed;   /* under the SRK */
-	TPM2B_PUBLIC area;
-};
-
-/* Cuts the next TPM2B off, its size included. */
-static size_t
-field(const uint8_t **p, const uint8_t *end, const uint8_t **at)
-{
-	size_t left = (size_t)(end - *p), n;
-
-	*at = *p;
-	if (left < 2)
-		return 0;
-	n = 2 + ((size_t)(*p)[0] << 8 | (*p)[1]);
-	if (n > left)
-		return 0;
-	*p += n;
-	return n;
-}
-
-#define TAKE(type, dst)                                                                                      \
-	(n = field(&p, end, &at), o = 0, n && !Tss2_MU_##type##_Unmarshal(at, n, &o, dst) && o == n)
-
-/* Strict: five fields, a sixth whose content is the service's own business, and nothing behind it. */
-static int
-parse(struct parcel *k, const void *blob, size_t len, struct hf_error *err)
-{
-	const uint8_t *p = blob, *end = p + len, *at;
-	size_t n, o;
-
-	memset(k, 0, sizeof *k);
-	if (!TAKE(TPM2B_ID_OBJECT, &k->credential) || !TAKE(TPM2B_ENCRYPTED_SECRET, &k->secret) ||
-	    !TAKE(TPM2B_PRIVATE, &k->duplicate) || !TAKE(TPM2B_ENCRYPTED_SECRET, &k->seed) ||
-	    !TAKE(TPM2B_PUBLIC, &k->area) || !field(&p, end, &at) || p != end)
-		return err_set(err, HF_ERR_PROTOCOL,
-		    "the key that the service sent for the TPM (%zu bytes) is not made of the six fields it should be",
-		    len);
-	if (!tpm2_is_hmac_key(&k->area))
-		return err_set(err, HF_ERR_PROTOCOL,
-		    "the key that the service sent for the TPM is %s with attributes 0x%08x, "
-		    "not an HMAC-SHA256 key that signs",
-		    tpm2_kind(&k->area), (unsigned)k->area.publicArea.objectAttributes);
-	return 0;
-}
-
-int
-tpm2_is_hmac_key(const TPM2B_PUBLIC *area)
-{
-	const TPMT_PUBLIC *a = &area->publicArea;
-	const TPMT_KEYEDHASH_SCHEME *s = &a->parameters.keyedHashDetail.scheme;
-	const TPMA_OBJECT bits = TPMA_OBJECT_SIGN_ENCRYPT | TPMA_OBJECT_DECRYPT | TPMA_OBJECT_RESTRICTED;
-
-	return a->type == TPM2_ALG_KEYEDHASH && (a->objectAttributes & bits) == TPMA_OBJECT_SIGN_ENCRYPT &&
-	       s->scheme == TPM2_ALG_HMAC && s->details.hmac.hashAlg == TPM2_ALG_SHA256;
-}
 
 /* Once used, the session is ended by the TPM itself; only before that it is ours to flush. */
 static int
-inner_key(struct tpm2 *t, const struct parcel *k, TPM2B_DATA *inner, struct hf_error *err)
+inner_key(struct tpm2 *t, const struct tpm2_parcel *k, TPM2B_DATA *inner, struct hf_error *err)
 {
 	const TPMT_SYM_DEF plain = { .algorithm = TPM2_ALG_NULL };
 	ESYS_TR session = ESYS_TR_NONE;
@@ -112,24 +52,6 @@ fail:
 	return r;
 }
 
-static int
-put_wrapped(struct buf *b, const TPM2B_PUBLIC *area, const TPM2B_PRIVATE *private, struct hf_error *err)
-{
-	int rc = tpm2_put_public(b, area, err);
-	uint8_t *room;
-	size_t n = 0;
-
-	if (rc < 0)
-		return rc;
-	room = buf_room(b, sizeof *private);
-	if (!room)
-		return err_memory(err);
-	if (Tss2_MU_TPM2B_PRIVATE_Marshal(private, room, sizeof *private, &n))
-		return err_set(err, HF_ERR_OTHER, "a wrapped key from the TPM cannot be written down");
-	buf_add(b, n);
-	return 0;
-}
-
 int
 tpm2_unpack(struct tpm2 *t, const void *blob, size_t len, struct buf *wrapped, struct hf_error *err)
 {
@@ -138,11 +60,11 @@ tpm2_unpack(struct tpm2 *t, const void *blob, size_t len, struct buf *wrapped, s
 	};
 	TPM2B_PRIVATE *private = NULL;
 	TPM2B_DATA inner = { 0 };
-	struct parcel k;
+	struct tpm2_parcel k;
 	TSS2_RC rc;
 	int r;
 
-	r = parse(&k, blob, len, err);
+	r = tpm2_get_parcel(&k, blob, len, err);
 	if (r < 0)
 		return r;
 	r = inner_key(t, &k, &inner, err);
@@ -153,7 +75,7 @@ tpm2_unpack(struct tpm2 *t, const void *blob, size_t len, struct buf *wrapped, s
 	OPENSSL_cleanse(&inner, sizeof inner);
 	if (rc)
 		return tpm2_fail(t, rc, err, "import the service's key");
-	r = put_wrapped(wrapped, &k.area, private, err);
+	r = tpm2_put_wrapped(wrapped, &k.area, private, err);
 	Esys_Free(private);
 	return r;
 }
@@ -161,16 +83,13 @@ tpm2_unpack(struct tpm2 *t, const void *blob, size_t len, struct buf *wrapped, s
 int
 tpm2_load(struct tpm2 *t, const void *wrapped, size_t len, struct tpm2_object *key, struct hf_error *err)
 {
-	const uint8_t *p = wrapped, *end = p + len, *at;
-	TPM2B_PRIVATE private = { 0 };
-	size_t n, o;
+	TPM2B_PRIVATE private;
 	TSS2_RC rc;
+	int r;
 
-	memset(&key->area, 0, sizeof key->area);
-	if (!TAKE(TPM2B_PUBLIC, &key->area) || !TAKE(TPM2B_PRIVATE, &private) || p != end ||
-	    !tpm2_is_hmac_key(&key->area))
-		return err_set(
-		    err, HF_ERR_STATE, "the wrapped key (%zu bytes) is damaged; register again", len);
+	r = tpm2_get_wrapped(&key->area, &private, wrapped, len, err);
+	if (r < 0)
+		return r;
 	rc = Esys_Load(
 	    t->esys, t->srk.tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &private, &key->area, &key->tr);
 	if (!rc)
