@@ -27,6 +27,19 @@ say_and_hear(const json_t *v, struct buf *text)
 	return heard;
 }
 
+/* What is asked of an object by key; a value of another type is none. */
+static void
+ask(const json_t *o)
+{
+	const json_t *v = js_get(o, "k");
+	const char *s = js_str(o, "k", NULL);
+
+	must(v == NULL || v == json_object_get(o, "k"));
+	must((s != NULL) == json_is_string(v));
+	must(js_int(o, "k", 7) == (json_is_integer(v) ? json_integer_value(v) : 7));
+	must(js_bool(o, "k", 2) == (json_is_boolean(v) ? json_is_true(v) : 2));
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
@@ -37,6 +50,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	must((v == NULL) == (err.code != 0));
 	if (v == NULL)
 		return 0;
+	ask(v);
 	heard = say_and_hear(v, &text);
 	must(js_put(&again, heard) == 0);
 	must(buf_size(&text) == buf_size(&again) &&

@@ -10,6 +10,7 @@
 #include "base/b64.h"
 #include "base/str.h"
 #include "base/url.h"
+#include "holdfast.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
@@ -50,6 +51,22 @@ put_url(struct buf *b, const void *p, size_t n)
 }
 
 static void
+others(const uint8_t *p, size_t n)
+{
+	struct buf b32 = { 0 };
+	char hex[2 * 64 + 1];
+	size_t i;
+
+	must(b32_put(&b32, p, n) == 0 && buf_size(&b32) == (n * 8 + 4) / 5);
+	for (i = 0; i < buf_size(&b32); i++)
+		must(memchr("abcdefghijklmnopqrstuvwxyz234567", buf_data(&b32)[i], 32) != NULL);
+	buf_free(&b32);
+	n = n > 64 ? 64 : n;
+	str_hex(hex, p, n);
+	must(strlen(hex) == 2 * n && strspn(hex, "0123456789ABCDEF") == 2 * n);
+}
+
+static void
 walk(const char *s, size_t n)
 {
 	const char *p = s, *end = s + n, *before = p;
@@ -67,7 +84,7 @@ walk(const char *s, size_t n)
 static void
 names(const char *s, size_t n)
 {
-	char text[300], host[64] = "before";
+	char text[300], host[64] = "before", *own = NULL;
 	uint16_t port = 7;
 	uint64_t v = 7;
 
@@ -79,6 +96,14 @@ names(const char *s, size_t n)
 		must(strcmp(host, "before") == 0 && port == 7);
 	else
 		must(*host != '\0' && strpbrk(host, " \r\n/@") == NULL);
+	must(str_set(&own, text) == 0 && strcmp(own, text) == 0);
+	for (char *c = own; *c != '\0'; c++)
+		if (*c >= 'a' && *c <= 'z')
+			*c = (char)(*c - 'a' + 'A');
+	must(str_eqi(own, text) &&
+	     str_fmt(host, sizeof host, "%s", own) == (n < sizeof host ? 0 : HF_ERR_ARGS));
+	str_free(&own);
+	must(own == NULL);
 	str_plain(text);
 	must(strlen(text) == n && strpbrk(text, "\r\n\033") == NULL);
 }
@@ -90,6 +115,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 
 	round_trip(b64_get, b64_put, s, n);
 	round_trip(url_get, put_url, s, n);
+	others(p, n);
 	walk(s, n);
 	names(s, n);
 	return 0;
