@@ -44,32 +44,33 @@ struct policy {
 };
 struct config { /* config.c; all made at first start and kept in the data folder, but for the options */
 	char data[512];
-	char scope[32];			/* 0ne + 8 digits */
-	char *dps_name[MAX_NAMES];	/* names of DPS, the first one for the service connection string */
+	char scope[32];		   /* 0ne + 8 digits */
+	char *dps_name[MAX_NAMES]; /* names of DPS, the first one for the service connection string */
 	size_t dps_names;
-	char *hub[MAX_NAMES];		/* linked hubs, in the order of the options */
+	char *hub[MAX_NAMES]; /* linked hubs, in the order of the options */
 	size_t hubs;
 	char service_policy[32], service_key[96]; /* provisioningserviceowner, base64; has every right */
 	struct policy policy[MAX_NAMES];	  /* more of them */
 	size_t policies;
-	char hub_policy[32], hub_key[96];	  /* iothubowner, base64 */
-	char nearest[256];		/* the hub of the lowest latency; "": all are equally far */
-	char webhook_trust[512];	/* CA certificates; "": the system's */
-	int retry_after;		/* seconds that a device is told to wait, 3 */
-	int tls_max;			/* 0 or TLS1_2_VERSION */
+	char hub_policy[32], hub_key[96]; /* iothubowner, base64 */
+	char nearest[256];		  /* the hub of the lowest latency; "": all are equally far */
+	char webhook_trust[512];	  /* CA certificates; "": the system's */
+	int retry_after;		  /* seconds that a device is told to wait, 3 */
+	int tls_max;			  /* 0 or TLS1_2_VERSION */
 	char bind[64];
-	uint16_t mqtt_port, https_port;	/* 0 until bound: any */
+	uint16_t mqtt_port, https_port; /* 0 until bound: any */
 };
 struct emulator {
 	struct config conf;
 	struct registry *registry;
-	struct webhooks *webhooks;	/* calls that are out; NULL: there was none yet */
-	struct moment now;		/* of this turn */
-	struct session *sessions;	/* all connections */
-	struct session *ready;		/* those that the next turn looks at */
-	void (*moved)(struct session *, int over); /* told of each that a turn looked at; over: it is freed next. NULL: nobody */
+	struct webhooks *webhooks; /* calls that are out; NULL: there was none yet */
+	struct moment now;	   /* of this turn */
+	struct session *sessions;  /* all connections */
+	struct session *ready;	   /* those that the next turn looks at */
+	void (*moved)(struct session *,
+	    int over); /* told of each that a turn looked at; over: it is freed next. NULL: nobody */
 	struct log log;
-	int dirty;			/* events were stored since somebody last set this to 0 */
+	int dirty; /* events were stored since somebody last set this to 0 */
 };
 
 /*
@@ -77,11 +78,12 @@ struct emulator {
  * live in the registry.
  */
 struct dps_caller {
-	const struct dps_who *who;	/* as claimed */
-	STACK_OF(X509) *chain;		/* shown in TLS; NULL: none */
-	int mqtt;			/* TPM is refused there */
+	const struct dps_who *who; /* as claimed */
+	STACK_OF(X509) * chain;	   /* shown in TLS; NULL: none */
+	int mqtt;		   /* TPM is refused there */
 };
-void dps_service_answer(struct emulator *, const struct dps_caller *, const struct dps_request *, struct dps_reply *);
+void dps_service_answer(
+    struct emulator *, const struct dps_caller *, const struct dps_request *, struct dps_reply *);
 /* A webhook has answered for this operation: it is kept, and the next poll carries it out. `answer` as in dps_answered(). */
 void dps_service_told(struct emulator *, const char *operation, json_t *answer);
 
@@ -89,15 +91,16 @@ void dps_service_told(struct emulator *, const char *operation, json_t *answer);
  * dps_claim.c: whom DPS believes. A claim holds the enrollment that speaks for the caller; zero it before, fini it after.
  */
 struct claim {
-	const char *kind;	  /* attestation: "tpm", "x509", "symmetricKey"; static */
-	char id[129];		  /* the registration id, as the enrollment spells it */
-	char group[129];	  /* "" for an individual enrollment */
+	const char *kind; /* attestation: "tpm", "x509", "symmetricKey"; static */
+	char id[129];	  /* the registration id, as the enrollment spells it */
+	char group[129];  /* "" for an individual enrollment */
 	json_t *enrollment;
-	char *key1, *key2;	  /* symmetricKey: the device's own keys, base64 */
+	char *key1, *key2; /* symmetricKey: the device's own keys, base64 */
 };
 /* 0: believed. 1: a TPM with the right endorsement key, yet to be challenged. Negative: refused, with status and service
  * code. */
-int dps_claim(struct emulator *, const struct dps_caller *, const struct dps_request *, struct claim *, struct hf_error *);
+int dps_claim(struct emulator *, const struct dps_caller *, const struct dps_request *, struct claim *,
+    struct hf_error *);
 void dps_claim_fini(struct claim *);
 
 /*
@@ -110,16 +113,18 @@ size_t dps_candidates(const struct config *, const json_t *enrollment, const cha
 const char *dps_allocate(const struct config *, const struct claim *);
 /* The one that its webhook has chosen. NULL: it has not, and why. An answer is {"status": 200, "body": {...}}, or {"error":
  * "..."} when none came. */
-const char *dps_answered(const struct config *, const struct claim *, const json_t *answer, char *why, size_t);
+const char *
+dps_answered(const struct config *, const struct claim *, const json_t *answer, char *why, size_t);
 /* What that webhook is asked. NULL: out of memory. */
-json_t *dps_question(const struct config *, const struct claim *, const json_t *record, const json_t *payload);
+json_t *
+dps_question(const struct config *, const struct claim *, const json_t *record, const json_t *payload);
 
 /*
  * dps_assign.c: what follows. Writes hub, device id, substatus and payload (or why there is none) into the registration's record
  * and the device, with its twin, into the hub's registry. tpm_key: the 32 bytes that a TPM device gets for its hub.
  */
-int dps_assign(struct emulator *, const struct claim *, const uint8_t tpm_key[32], const json_t *answer, json_t *record,
-    struct hf_error *);
+int dps_assign(struct emulator *, const struct claim *, const uint8_t tpm_key[32], const json_t *answer,
+    json_t *record, struct hf_error *);
 /* Must the enrollment's webhook be asked for this registration? Then `answer` is what it said. */
 int dps_asks_webhook(const struct config *, const struct claim *, const json_t *record);
 
@@ -139,16 +144,16 @@ void webhook_close(struct emulator *);
  */
 struct hub_admission {
 	char hub[256], device[129];
-	char auth[200];			/* iothub-connection-auth-method, JSON text */
+	char auth[200]; /* iothub-connection-auth-method, JSON text */
 	char generation[40];
-	int64_t until;			/* Unix seconds when the token ends (with the hub's slack); INT64_MAX: X.509 */
+	int64_t until; /* Unix seconds when the token ends (with the hub's slack); INT64_MAX: X.509 */
 };
 /* 0, or HF_ERR_AUTH with status, service code and sentence (for the log: MQTT only hears code 5). */
-int hub_service_admit(struct emulator *, const struct hub_who *, STACK_OF(X509) *, struct hub_admission *,
-    struct hf_error *);
+int hub_service_admit(
+    struct emulator *, const struct hub_who *, STACK_OF(X509) *, struct hub_admission *, struct hf_error *);
 /* Stores an event: part of this turn's commit. retain: MQTT's flag, passed on as the property mqtt-retain. */
-int hub_service_store(struct emulator *, const struct hub_admission *, const struct hub_event *, int retain,
-    struct hf_error *);
+int hub_service_store(
+    struct emulator *, const struct hub_admission *, const struct hub_event *, int retain, struct hf_error *);
 /* Is the device still there and enabled? (asked when something in the registry has changed) */
 int hub_service_still(struct emulator *, const struct hub_admission *);
 
@@ -157,12 +162,12 @@ int hub_service_still(struct emulator *, const struct hub_admission *);
  */
 struct api_reply {
 	int status;
-	json_t *body;			/* owned; NULL: none */
-	char error_code[16];		/* x-ms-error-code; "" */
-	char request_id[40];		/* x-ms-request-id */
-	char etag[128];			/* "" */
-	char continuation[200];		/* x-ms-continuation: there is another page; "" */
-	const char *item_type;		/* x-ms-item-type, static; NULL */
+	json_t *body;		/* owned; NULL: none */
+	char error_code[16];	/* x-ms-error-code; "" */
+	char request_id[40];	/* x-ms-request-id */
+	char etag[128];		/* "" */
+	char continuation[200]; /* x-ms-continuation: there is another page; "" */
+	const char *item_type;	/* x-ms-item-type, static; NULL */
 };
 void api_answer(struct emulator *, const struct http_message *, struct api_reply *);
 
@@ -180,8 +185,8 @@ const char *policy_right(unsigned right); /* its name */
  */
 /* Checks what was put and makes the enrollment that is stored, with defaults filled in; `old` (NULL: none) gives what was left
  * out: keys, and certificates shown as `info`. 0, or HF_ERR_SERVICE with status 400. */
-int enrollment_read(const struct config *, int group, const char *id, const json_t *put, const json_t *old, json_t **,
-    struct hf_error *);
+int enrollment_read(const struct config *, int group, const char *id, const json_t *put, const json_t *old,
+    json_t **, struct hf_error *);
 json_t *enrollment_show(const json_t *);	/* without keys */
 json_t *enrollment_attestation(const json_t *); /* its attestation, with keys */
 /* The certificate that is "primary" or "secondary": 1, owned by the caller, or 0. */
@@ -192,7 +197,8 @@ int enrollment_certificate(const json_t *, const char *which, X509 **);
  */
 void guid_new(char dst[37]);
 void etag_new(char dst[128]); /* base64 of a quoted GUID, as DPS writes them */
-int etag_matches(const char *etag, const char *if_match); /* 1 or 0; as it was read, decoded, quoted or not, or "*" */
+int etag_matches(
+    const char *etag, const char *if_match); /* 1 or 0; as it was read, decoded, quoted or not, or "*" */
 /* Sets an error with the service's code (and its status, code / 1000) unless there is one; returns HF_ERR_AUTH for 401, 403,
  * 404, else HF_ERR_SERVICE. */
 int refuse(struct hf_error *, int service, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
@@ -210,7 +216,7 @@ int attest_token(const char *token, const char *resource, const char *key1, cons
 int attest_valid_now(const X509 *, int64_t wall, struct hf_error *);
 /* Does the chain reach this CA (signature by signature, each a CA, each in its time)? How many steps above the leaf: 1..; or
  * HF_ERR_AUTH. */
-int attest_chain(STACK_OF(X509) *chain, X509 *ca, int64_t wall, struct hf_error *);
+int attest_chain(STACK_OF(X509) * chain, X509 *ca, int64_t wall, struct hf_error *);
 void attest_thumbprint(const X509 *, char sha1[41], char sha256[65]);
 int attest_common_name(const X509 *, char *dst, size_t cap);
 /* A certificate as enrollments carry it: PEM, base64 of DER, or base64 of PEM. 0 or HF_ERR_ARGS. */
@@ -228,7 +234,8 @@ struct tpm_seeds {
 };
 struct tpm_public;
 int attest_tpm_credential(struct buf *id_object, const struct tpm_public *srk, const struct tpm_seeds *);
-int attest_tpm_duplicate(struct buf *public_area, struct buf *duplicate, const uint8_t key[32], const struct tpm_seeds *);
+int attest_tpm_duplicate(
+    struct buf *public_area, struct buf *duplicate, const uint8_t key[32], const struct tpm_seeds *);
 
 /*
  * registry.c: what outlives the process.
@@ -242,8 +249,8 @@ int registry_commit(struct registry *, struct hf_error *);
 int registry_enrollment(struct registry *, int group, const char *id, json_t **json, struct hf_error *);
 int registry_enrollment_put(struct registry *, int group, const char *id, const json_t *, struct hf_error *);
 int registry_enrollment_delete(struct registry *, int group, const char *id, struct hf_error *); /* 1 or 0 */
-int registry_enrollment_each(struct registry *, int group, int (*fn)(void *, const char *id, const json_t *), void *,
-    struct hf_error *);
+int registry_enrollment_each(struct registry *, int group, int (*fn)(void *, const char *id, const json_t *),
+    void *, struct hf_error *);
 /* At most so many, in the order of their ids, from behind `after` ("": from the first). */
 int registry_enrollment_page(struct registry *, int group, const char *after, int most,
     int (*fn)(void *, const char *id, const json_t *), void *, struct hf_error *);
@@ -256,7 +263,8 @@ int registry_registration_page(struct registry *, const char *group, const char 
     int (*fn)(void *, const char *id, const json_t *), void *, struct hf_error *);
 /* Operations of DPS: what a poll asks for, until a time (Unix seconds). */
 int registry_operation(struct registry *, const char *id, json_t **json, struct hf_error *);
-int registry_operation_put(struct registry *, const char *id, int64_t until, const json_t *, struct hf_error *);
+int
+registry_operation_put(struct registry *, const char *id, int64_t until, const json_t *, struct hf_error *);
 /* The key that a TPM was challenged to find, one for each registration id; a new challenge replaces it. */
 struct challenge {
 	uint8_t ek[32], key[32]; /* SHA-256 of the endorsement key; the key that signs the token */
@@ -270,13 +278,16 @@ int registry_expire(struct registry *, int64_t wall, struct hf_error *);
 /* A hub's devices: JSON as in the hub's identity registry (deviceId, generationId, etag, status, authentication). Ids are
  * compared with letter case. */
 int registry_device(struct registry *, const char *hub, const char *device, json_t **json, struct hf_error *);
-int registry_device_put(struct registry *, const char *hub, const char *device, const json_t *, struct hf_error *);
+int registry_device_put(
+    struct registry *, const char *hub, const char *device, const json_t *, struct hf_error *);
 int registry_device_delete(struct registry *, const char *hub, const char *device, struct hf_error *);
 int registry_device_each(struct registry *, const char *hub /* NULL: all */,
     int (*fn)(void *, const char *hub, const json_t *), void *, struct hf_error *);
 /* MQTT sessions: a JSON array of filters for each hub and client id. NULL json: delete. */
-int registry_filters(struct registry *, const char *hub, const char *client, json_t **json, struct hf_error *);
-int registry_filters_put(struct registry *, const char *hub, const char *client, const json_t *, struct hf_error *);
+int
+registry_filters(struct registry *, const char *hub, const char *client, json_t **json, struct hf_error *);
+int registry_filters_put(
+    struct registry *, const char *hub, const char *client, const json_t *, struct hf_error *);
 /* Events, in sequence. `after`: sequence numbers above it; device NULL: all. The JSON is what `events` prints. fn may stop the
  * walk by returning non-zero. */
 struct registry_event {
@@ -287,15 +298,16 @@ struct registry_event {
 	int64_t enqueued_ms;		   /* Unix milliseconds */
 };
 int registry_event_put(struct registry *, const struct registry_event *, struct hf_error *);
-int registry_event_each(struct registry *, int64_t after, const char *device, int (*fn)(void *, int64_t sequence, const json_t *),
-    void *, struct hf_error *);
+int registry_event_each(struct registry *, int64_t after, const char *device,
+    int (*fn)(void *, int64_t sequence, const json_t *), void *, struct hf_error *);
 int64_t registry_version(struct registry *); /* changes whenever enrollments or devices do */
 
 /*
  * session.c: one connection. A server makes one for each accepted stream; tests for one end of a pair.
  */
 enum session_kind { SESSION_MQTT = 1, SESSION_HTTP };
-int session_new(struct session **, struct emulator *, enum session_kind, struct stream *, struct hf_error *); /* takes the stream */
+int session_new(struct session **, struct emulator *, enum session_kind, struct stream *,
+    struct hf_error *); /* takes the stream */
 void session_free(struct session *);
 /* The two halves of a turn, with registry_commit() between them. read: takes what has come and answers into the buffer. write:
  * sends it. Negative: the connection is over, free it. */

@@ -33,18 +33,18 @@ extern "C" {
  * status is the same number without its sign. */
 enum {
 	HF_OK = 0,
-	HF_ERR_OTHER = -1,	 /* none of those below: a fault of ours */
-	HF_ERR_ARGS = -2,	 /* a setting or argument is missing or wrong */
-	HF_ERR_MEMORY = -3,	 /* out of memory */
-	HF_ERR_IO = -4,		 /* a file or the system said no: disk full, permission */
-	HF_ERR_KEY = -5,	 /* the key, TPM or token said no */
-	HF_ERR_NET = -6,	 /* the other side cannot be reached, or the connection was lost */
-	HF_ERR_TLS = -7,	 /* TLS failed: the server's certificate is not trusted, or ours was refused */
-	HF_ERR_AUTH = -8,	 /* the service does not accept who we say that we are (401, 403, 404) */
-	HF_ERR_SERVICE = -9,	 /* the service refused or failed for another reason */
-	HF_ERR_PROTOCOL = -10,	 /* the other side said something that we do not understand */
-	HF_ERR_TIMEOUT = -11,	 /* it took longer than allowed */
-	HF_ERR_STATE = -12,	 /* the state file is another identity's, or the call does not fit the moment */
+	HF_ERR_OTHER = -1,     /* none of those below: a fault of ours */
+	HF_ERR_ARGS = -2,      /* a setting or argument is missing or wrong */
+	HF_ERR_MEMORY = -3,    /* out of memory */
+	HF_ERR_IO = -4,	       /* a file or the system said no: disk full, permission */
+	HF_ERR_KEY = -5,       /* the key, TPM or token said no */
+	HF_ERR_NET = -6,       /* the other side cannot be reached, or the connection was lost */
+	HF_ERR_TLS = -7,       /* TLS failed: the server's certificate is not trusted, or ours was refused */
+	HF_ERR_AUTH = -8,      /* the service does not accept who we say that we are (401, 403, 404) */
+	HF_ERR_SERVICE = -9,   /* the service refused or failed for another reason */
+	HF_ERR_PROTOCOL = -10, /* the other side said something that we do not understand */
+	HF_ERR_TIMEOUT = -11,  /* it took longer than allowed */
+	HF_ERR_STATE = -12,    /* the state file is another identity's, or the call does not fit the moment */
 	HF_ERR_UNSUPPORTED = -13 /* neither this build nor the service can do that */
 };
 
@@ -100,12 +100,12 @@ const struct hf_error *hf_error(const struct hf *);
 
 /* Who this device is. Strings are lent until the next call on the same device; "" where a field does not apply. */
 struct hf_who {
-	const char *kind;		/* "tpm", "x509" or "symmetric" */
+	const char *kind; /* "tpm", "x509" or "symmetric" */
 	const char *registration_id;
-	const char *endorsement_key;	/* TPM2B_PUBLIC, base64; TPM only */
-	const char *storage_root_key;	/* the same of the SRK */
-	const char *subject;		/* certificate's subject (RFC 2253); X.509 only */
-	const char *thumbprint_sha1;	/* upper-case hex */
+	const char *endorsement_key;  /* TPM2B_PUBLIC, base64; TPM only */
+	const char *storage_root_key; /* the same of the SRK */
+	const char *subject;	      /* certificate's subject (RFC 2253); X.509 only */
+	const char *thumbprint_sha1;  /* upper-case hex */
 	const char *thumbprint_sha256;
 };
 /* Opens the identity and describes it. Blocks for as long as the TPM takes; keeps nothing in the TPM. */
@@ -126,8 +126,8 @@ struct hf_property {
 /* One telemetry message. All pointers are copied by hf_send(). */
 struct hf_message {
 	const void *body;
-	size_t len;				/* body and properties: 256 KiB at most */
-	const struct hf_property *properties;	/* the application's; NULL when none */
+	size_t len;			      /* body and properties: 256 KiB at most */
+	const struct hf_property *properties; /* the application's; NULL when none */
 	size_t property_count;
 	const char *message_id, *correlation_id, *content_type, *content_encoding; /* NULL: not sent */
 };
@@ -135,7 +135,8 @@ struct hf_message {
  * event with `tag` follows once the hub has stored it. HF_ERR_STATE: the queue is full (100,000 messages or 64 MiB). */
 int hf_send(struct hf *, const struct hf_message *, uint64_t tag);
 
-/* Ends the hub's conversation politely. Messages not yet acknowledged stay queued. */
+/* Ends what is going on, at the hub politely. Messages not yet acknowledged stay queued; events not yet taken are gone, so
+ * take them first: an HF_SENT among them is not told again. */
 int hf_disconnect(struct hf *);
 
 enum hf_event_type {
@@ -148,11 +149,11 @@ enum hf_event_type {
 };
 struct hf_event {
 	enum hf_event_type type;
-	uint64_t tag;			/* HF_SENT: as given to hf_send() */
+	uint64_t tag;				       /* HF_SENT: as given to hf_send() */
 	const char *registration_id, *hub, *device_id; /* HF_REGISTERED */
-	const char *substatus;		/* HF_REGISTERED: such as initialAssignment; "" when not told */
-	const char *payload;		/* HF_REGISTERED: JSON from the allocation webhook; "" when none */
-	const struct hf_error *error;	/* HF_DISCONNECTED, HF_FAILED */
+	const char *substatus;	      /* HF_REGISTERED: such as initialAssignment; "" when not told */
+	const char *payload;	      /* HF_REGISTERED: JSON from the allocation webhook; "" when none */
+	const struct hf_error *error; /* HF_DISCONNECTED, HF_FAILED */
 };
 
 /* For a loop of any kind: wait until the descriptor (an epoll descriptor, always the same one) is readable or `deadline`
@@ -172,7 +173,13 @@ int hf_wait(struct hf *, enum hf_event_type, int milliseconds, struct hf_event *
  * (HostName=...;SharedAccessKeyName=...;SharedAccessKey=...) and grants rights over the whole DPS instance.
  * Of a device's settings, connect and trust apply. Blocks for one HTTPS request.
  */
-enum hf_enrollment_kind { HF_ENROLL_TPM, HF_ENROLL_X509, HF_ENROLL_SYMMETRIC, HF_ENROLL_GROUP_X509, HF_ENROLL_GROUP_SYMMETRIC };
+enum hf_enrollment_kind {
+	HF_ENROLL_TPM,
+	HF_ENROLL_X509,
+	HF_ENROLL_SYMMETRIC,
+	HF_ENROLL_GROUP_X509,
+	HF_ENROLL_GROUP_SYMMETRIC
+};
 struct hf_enrollment {
 	enum hf_enrollment_kind kind;
 	const char *id;		     /* registration id, or the group's name */
@@ -188,7 +195,8 @@ int hf_enroll(struct hf *, const char *service, const struct hf_enrollment *, ch
 struct hf_call {
 	const char *method, *path; /* without query */
 	const char *body;	   /* JSON; NULL: none */
-	const char *match;	   /* the ETag that it must still have, or "*" for any; NULL: not asked. A PUT without creates */
+	const char *
+	    match; /* the ETag that it must still have, or "*" for any; NULL: not asked. A PUT without creates */
 };
 /* `more`, when not NULL, is a query's place: NULL in it begins at the first page, and then it is set to where the next one begins,
  * or to NULL after the last. It, too, is freed by free(). */

@@ -3,11 +3,14 @@
 #define SETTINGS_H
 #include "base/err.h"
 struct settings { /* owned; NULL: not set */
-	char *id_scope, *endpoint, *connect, *transport, *trust, *registration_id, *state, *payload, *timeout, *hub, *device_id;
+	char *id_scope, *endpoint, *connect, *transport, *trust, *registration_id, *state, *payload, *timeout,
+	    *hub, *device_id;
 	char *tpm, *cert, *key, *symmetric_key, *group_key;
-	char *ek_handle, *srk_handle, *key_handle, *owner_auth_file, *endorsement_auth_file, *ek_template, *force;
+	char *ek_handle, *srk_handle, *key_handle, *owner_auth_file, *endorsement_auth_file, *ek_template,
+	    *force;
 };
 int settings_set(struct settings *, const char *name, const char *value, struct hf_error *);
-int settings_copy(struct settings *dst, const struct settings *src); /* dst is empty; HF_ERR_MEMORY leaves it so */
+int settings_copy(
+    struct settings *dst, const struct settings *src); /* dst is empty; HF_ERR_MEMORY leaves it so */
 void settings_fini(struct settings *);
 #endif

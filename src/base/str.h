@@ -11,8 +11,8 @@ void str_free(char **); /* wipes, frees, sets to NULL */
 int str_fmt(char *dst, size_t cap, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Copies n bytes as a string. 0, or HF_ERR_ARGS when it does not fit or has a NUL in it (the array then holds ""). */
 int str_copy(char *dst, size_t cap, const void *src, size_t n);
-int str_eqi(const char *a, const char *b);		    /* 1 when equal, ASCII letter case aside */
-int str_eqin(const char *a, const void *b, size_t n);	    /* the same, b not terminated */
+int str_eqi(const char *a, const char *b);	      /* 1 when equal, ASCII letter case aside */
+int str_eqin(const char *a, const void *b, size_t n); /* the same, b not terminated */
 /* Decimal digits only, nothing else, at most max. 0 or HF_ERR_ARGS. */
 int str_u64(const char *s, size_t n, uint64_t max, uint64_t *out);
 /* "HOST", "HOST:PORT", "[V6]", "[V6]:PORT"; host is without brackets. *port is left alone when none is written. 0 or

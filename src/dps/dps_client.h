@@ -14,21 +14,21 @@
 /*
  * register.c: one registration, as a state machine that sees messages and moments. It asks, and is told.
  */
-enum dps_ask { /* dps_register_next() answers what to do now; each is asked once */
+enum dps_ask {		  /* dps_register_next() answers what to do now; each is asked once */
 	DPS_ASK_WAIT = 1, /* nothing until `deadline` */
 	DPS_ASK_SIGN,	  /* a SAS token for the connection; then dps_register_signed() */
-	DPS_ASK_SEND,	  /* say `request`, then dps_register_heard() with the reply, or dps_register_lost() */
+	DPS_ASK_SEND, /* say `request`, then dps_register_heard() with the reply, or dps_register_lost() */
 	DPS_ASK_ACTIVATE, /* unpack `reply.tpm_key`, the challenge; then dps_register_signed() once a token is made with it */
-	DPS_ASK_KEEP,	  /* make the assignment in `reply` durable, with the TPM's hub key; then dps_register_kept() */
-	DPS_ASSIGNED,	  /* done: reply.hub, reply.device */
-	DPS_FAILED	  /* done: err */
+	DPS_ASK_KEEP, /* make the assignment in `reply` durable, with the TPM's hub key; then dps_register_kept() */
+	DPS_ASSIGNED, /* done: reply.hub, reply.device */
+	DPS_FAILED    /* done: err */
 };
 struct dps_register {
 	enum hsm_kind kind;
-	const char *id;		 /* for sentences; lent */
-	int64_t started, limit;	 /* ms; the overall timeout */
-	int64_t deadline;	 /* ms; when to call next() again at the latest */
-	int64_t token_until;	 /* Unix seconds */
+	const char *id;		/* for sentences; lent */
+	int64_t started, limit; /* ms; the overall timeout */
+	int64_t deadline;	/* ms; when to call next() again at the latest */
+	int64_t token_until;	/* Unix seconds */
 	struct dps_request request;
 	struct dps_reply reply;
 	struct hf_error err;
@@ -70,17 +70,17 @@ int dps_state_copy(struct dps_state *, const struct dps_state *);
 int dps_state_load(struct dps_state *, const char *path, struct hf_error *);
 int dps_state_save(const struct dps_state *, const char *path, struct hf_error *);
 /* Is it this identity's? HF_ERR_STATE with a sentence when not. scope or id NULL or "": not compared. */
-int dps_state_fits(const struct dps_state *, const char *path, const char *scope, const char *id, const char *identity,
-    struct hf_error *);
+int dps_state_fits(const struct dps_state *, const char *path, const char *scope, const char *id,
+    const char *identity, struct hf_error *);
 
 /*
  * key.c: what is asked of a key, as jobs. They run on the worker when the hsm blocks or a file is written, else at once.
  */
 enum key_what {
 	KEY_IDENTITY = 1, /* open: EK and SRK (persistent when `persist`), registration id, fingerprint */
-	KEY_SIGN,	  /* a token for `resource` until `expiry`; after keeping `state.wrapped` when there is one */
-	KEY_ACTIVATE,	  /* unpack `blob`, sign with what was in it, forget it */
-	KEY_KEEP	  /* unpack `blob` (TPM), save `state`, make the key persistent, save again */
+	KEY_SIGN, /* a token for `resource` until `expiry`; after keeping `state.wrapped` when there is one */
+	KEY_ACTIVATE, /* unpack `blob`, sign with what was in it, forget it */
+	KEY_KEEP      /* unpack `blob` (TPM), save `state`, make the key persistent, save again */
 };
 struct key_job {
 	struct job job;
@@ -123,8 +123,8 @@ struct dps_assignment {
 };
 struct dps_client;
 /* hsm, net, work and log are lent; the hsm is held by jobs that are out. */
-int dps_client_new(struct dps_client **, const struct dps_settings *, struct hsm *, struct net *, struct work *,
-    const struct log *, struct moment, struct hf_error *);
+int dps_client_new(struct dps_client **, const struct dps_settings *, struct hsm *, struct net *,
+    struct work *, const struct log *, struct moment, struct hf_error *);
 void dps_client_free(struct dps_client *);
 /* 1: done, assignment is there; 0: going on; negative: failed, sentence in dps_client_error(). */
 int dps_client_step(struct dps_client *, struct moment);

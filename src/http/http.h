@@ -45,7 +45,8 @@ struct http {
 	int upgraded;		  /* 101: what comes now is for http_rest() */
 	int closing;		  /* no more will be said or heard: close once engine.out is empty */
 	int eof, closed, failed;
-	int64_t now, deadline; /* a server's: a request is whole within a minute, the next begins within two */
+	int64_t now,
+	    deadline; /* a server's: a request is whole within a minute, the next begins within two */
 };
 int http_init(struct http *, int server, size_t max_body); /* 0 or HF_ERR_MEMORY */
 void http_fini(struct http *);

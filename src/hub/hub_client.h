@@ -59,24 +59,26 @@ void hub_device_opened(struct hub_device *, struct moment);
 void hub_device_lost(struct hub_device *, const struct hf_error *why, struct moment); /* why NULL: as asked */
 void hub_device_refused(struct hub_device *, const struct hf_error *why, struct moment); /* "not you" */
 void hub_device_moved(struct hub_device *, struct moment);
-void hub_device_unanswered(struct hub_device *, const struct hf_error *why, struct moment); /* DPS could not be reached */
+void hub_device_unanswered(
+    struct hub_device *, const struct hf_error *why, struct moment); /* DPS could not be reached */
 void hub_device_broke(struct hub_device *, const struct hf_error *why);
 size_t hub_device_waiting(const struct hub_device *); /* not yet acknowledged */
 
 struct hub_client;
 struct hub_settings {
-	const char *hub;	    /* HOST[:PORT] */
+	const char *hub; /* HOST[:PORT] */
 	const char *device;
 	const char *trust;
 	const struct dps_settings *dps; /* NULL: DPS is never asked. Lent */
-	const struct dps_state *state;	/* copied; its wrapped key is kept before the first signature. NULL: none */
-	const char *file;		/* where that state is stored; NULL: nowhere. Lent */
+	const struct dps_state
+	    *state;	  /* copied; its wrapped key is kept before the first signature. NULL: none */
+	const char *file; /* where that state is stored; NULL: nowhere. Lent */
 	uint64_t seed;
 };
 enum hub_happened { HUB_NOTHING, HUB_CONNECTED, HUB_DISCONNECTED, HUB_SENT, HUB_MOVED, HUB_OVER };
 /* hsm, net, work and log are lent. */
-int hub_client_new(struct hub_client **, const struct hub_settings *, struct hub_device *, struct hsm *, struct net *,
-    struct work *, const struct log *, struct moment, struct hf_error *);
+int hub_client_new(struct hub_client **, const struct hub_settings *, struct hub_device *, struct hsm *,
+    struct net *, struct work *, const struct log *, struct moment, struct hf_error *);
 void hub_client_free(struct hub_client *);
 /* Moves what can move. Never ends by itself: what happened is taken by hub_client_next() after it. */
 void hub_client_step(struct hub_client *, struct moment);

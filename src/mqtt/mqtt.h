@@ -10,8 +10,20 @@
 #include "base/engine.h"
 
 enum mqtt_type {
-	MQTT_CONNECT = 1, MQTT_CONNACK, MQTT_PUBLISH, MQTT_PUBACK, MQTT_PUBREC, MQTT_PUBREL, MQTT_PUBCOMP,
-	MQTT_SUBSCRIBE, MQTT_SUBACK, MQTT_UNSUBSCRIBE, MQTT_UNSUBACK, MQTT_PINGREQ, MQTT_PINGRESP, MQTT_DISCONNECT,
+	MQTT_CONNECT = 1,
+	MQTT_CONNACK,
+	MQTT_PUBLISH,
+	MQTT_PUBACK,
+	MQTT_PUBREC,
+	MQTT_PUBREL,
+	MQTT_PUBCOMP,
+	MQTT_SUBSCRIBE,
+	MQTT_SUBACK,
+	MQTT_UNSUBSCRIBE,
+	MQTT_UNSUBACK,
+	MQTT_PINGREQ,
+	MQTT_PINGRESP,
+	MQTT_DISCONNECT,
 	MQTT_CLOSED /* not a packet: the stream has ended */
 };
 /* Text and bytes are pointer and length, lent: when put, the caller's; in an event, the engine's until the next call. */
@@ -70,13 +82,13 @@ const char *mqtt_name(enum mqtt_type); /* "PUBLISH" */
 struct mqtt {
 	struct engine engine;
 	struct buf inbox;
-	size_t taken;	    /* bytes of the packet that the last event borrows */
-	size_t max_packet;  /* larger ones, header included, are refused as HF_ERR_PROTOCOL */
-	int server;	    /* which chair */
-	int connected;	    /* client: CONNACK 0 seen; server: CONNECT seen */
-	int over;	    /* DISCONNECT heard, or a refusing CONNACK: what follows is not listened to */
-	int eof, closed;    /* the stream has ended; and MQTT_CLOSED was shown */
-	int failed;	    /* 0, or the HF_ERR_* that ended it */
+	size_t taken;	     /* bytes of the packet that the last event borrows */
+	size_t max_packet;   /* larger ones, header included, are refused as HF_ERR_PROTOCOL */
+	int server;	     /* which chair */
+	int connected;	     /* client: CONNACK 0 seen; server: CONNECT seen */
+	int over;	     /* DISCONNECT heard, or a refusing CONNACK: what follows is not listened to */
+	int eof, closed;     /* the stream has ended; and MQTT_CLOSED was shown */
+	int failed;	     /* 0, or the HF_ERR_* that ended it */
 	unsigned keep_alive; /* seconds, in force; a server may lower or raise it once CONNECT is seen */
 	int64_t last_in, last_out, ping_sent; /* ms; ping_sent 0: no answer is awaited */
 	uint16_t last_id;

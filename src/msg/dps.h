@@ -9,41 +9,41 @@
 #include "http/http.h"
 #include "mqtt/mqtt.h"
 
-#define DPS_API "2021-06-01"
+#define DPS_API	 "2021-06-01"
 #define DPS_HOST "global.azure-devices-provisioning.net"
 
 /* Who speaks: told once for an MQTT connection, with each request over HTTPS. */
 struct dps_who {
 	char scope[65], id[129];
 	char api[32];
-	char *token;	/* SAS; NULL: the certificate speaks, or nothing yet */
+	char *token; /* SAS; NULL: the certificate speaks, or nothing yet */
 };
 void dps_who_fini(struct dps_who *);
 
 enum dps_op { DPS_REGISTER = 1, DPS_POLL, DPS_LOOKUP };
 struct dps_request {
 	enum dps_op op;
-	char rid[64];		/* MQTT: echoed in the reply */
-	char operation[160];	/* POLL */
-	char id[129];		/* as the body says; "" when it does not */
-	char *ek, *srk;		/* REGISTER by TPM: base64 TPM2B_PUBLIC; NULL */
-	char *payload;		/* REGISTER: JSON text; NULL */
+	char rid[64];	     /* MQTT: echoed in the reply */
+	char operation[160]; /* POLL */
+	char id[129];	     /* as the body says; "" when it does not */
+	char *ek, *srk;	     /* REGISTER by TPM: base64 TPM2B_PUBLIC; NULL */
+	char *payload;	     /* REGISTER: JSON text; NULL */
 };
 void dps_request_fini(struct dps_request *);
 
 struct dps_reply {
-	int status;		/* 200, 202, 401, 429, ... */
-	int retry_after;	/* seconds; 0: not said */
+	int status;	 /* 200, 202, 401, 429, ... */
+	int retry_after; /* seconds; 0: not said */
 	char rid[64];
 	char operation[160];
-	char state[16];		/* "assigning", "assigned", "failed"; "" in an error */
+	char state[16]; /* "assigning", "assigned", "failed"; "" in an error */
 	/* registrationState; valid when state is not "" */
 	char id[129], hub[256], device[129], substatus[48];
 	char created[32], updated[32], etag[128];
-	char group[129];	/* enrollmentGroupId; "" for an individual enrollment */
-	const char *attestation;/* "tpm", "x509", "symmetricKey": static text; NULL when not said */
-	char *tpm_key;		/* base64 blob: the hub key (assigned), or the challenge (401); NULL */
-	char *payload;		/* JSON text; NULL */
+	char group[129];	 /* enrollmentGroupId; "" for an individual enrollment */
+	const char *attestation; /* "tpm", "x509", "symmetricKey": static text; NULL when not said */
+	char *tpm_key;		 /* base64 blob: the hub key (assigned), or the challenge (401); NULL */
+	char *payload;		 /* JSON text; NULL */
 	/* an error, of the request (status >= 300) or of the registration (state "failed") */
 	int code;
 	char tracking[80], message[300], at[32];
@@ -72,7 +72,8 @@ int dps_mqtt_get_reply(const struct mqtt_publish *, struct dps_reply *, struct h
 
 /* HTTPS. host: for the Host header. */
 int dps_http_put_request(struct http *, const struct dps_who *, const struct dps_request *, const char *host);
-int dps_http_get_request(const struct http_message *, struct dps_who *, struct dps_request *, struct hf_error *);
+int
+dps_http_get_request(const struct http_message *, struct dps_who *, struct dps_request *, struct hf_error *);
 int dps_http_put_reply(struct http *, const struct dps_reply *);
 int dps_http_get_reply(const struct http_message *, struct dps_reply *, struct hf_error *);
 /* Does this request line belong to DPS's device side? 1 or 0. */

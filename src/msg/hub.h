@@ -5,13 +5,13 @@
 #include "base/err.h"
 #include "mqtt/mqtt.h"
 
-#define HUB_API "2021-04-12"
+#define HUB_API	      "2021-04-12"
 #define HUB_MAX_EVENT 262144 /* body and properties */
 
 struct hub_who {
 	char host[256], device[129], module[129];
 	char api[32], agent[128], model[256];
-	char *token;	/* SAS; NULL: the certificate speaks */
+	char *token; /* SAS; NULL: the certificate speaks */
 };
 void hub_who_fini(struct hub_who *);
 
@@ -24,8 +24,8 @@ struct hub_event {
 	size_t len;
 	struct hub_property *property; /* owned */
 	size_t property_count;
-	char *message_id, *correlation_id, *user_id, *to, *expiry, *content_type, *content_encoding, *creation_time,
-	    *output_name, *component, *interface_id; /* owned; NULL: absent */
+	char *message_id, *correlation_id, *user_id, *to, *expiry, *content_type, *content_encoding,
+	    *creation_time, *output_name, *component, *interface_id; /* owned; NULL: absent */
 };
 void hub_event_fini(struct hub_event *);
 /* Copies; value NULL is "". 0, HF_ERR_MEMORY, HF_ERR_ARGS for an empty key. */
@@ -41,5 +41,6 @@ int hub_mqtt_get_who(const struct mqtt_connect *, struct hub_who *, struct hf_er
 /* Telemetry's topic; the same for each message without properties, so callers may keep it. Appends. */
 int hub_mqtt_put_topic(struct buf *, const char *device, const struct hub_event *);
 /* Reads topic and body. 0; HF_ERR_PROTOCOL: not a telemetry topic of this device, or malformed. */
-int hub_mqtt_get_event(const struct mqtt_publish *, const char *device, struct hub_event *, struct hf_error *);
+int
+hub_mqtt_get_event(const struct mqtt_publish *, const char *device, struct hub_event *, struct hf_error *);
 #endif

@@ -12,11 +12,11 @@ int sas_put_text(struct buf *, const char *resource, int64_t expiry);
 int sas_put(struct buf *, const char *resource, int64_t expiry, const uint8_t mac[32], const char *skn);
 
 struct sas {
-	char resource[512];	/* decoded */
-	char skn[128];		/* decoded; "" when absent or empty */
+	char resource[512]; /* decoded */
+	char skn[128];	    /* decoded; "" when absent or empty */
 	uint8_t mac[32];
-	int64_t expiry;		/* Unix seconds */
-	struct buf text;	/* what was signed, as it stood in the token */
+	int64_t expiry;	 /* Unix seconds */
+	struct buf text; /* what was signed, as it stood in the token */
 };
 /* Reads a token: fields in any order, with or without the leading word, `se` in milliseconds understood. 0 or HF_ERR_PROTOCOL. */
 int sas_get(struct sas *, const char *token, size_t, struct hf_error *);

@@ -20,9 +20,9 @@ int tpm_get_blob(const void *, size_t, struct tpm_blob *, struct hf_error *);
 struct tpm_public {
 	uint32_t attributes;
 	unsigned bits, sym_bits;
-	uint32_t exponent;	/* never 0 */
+	uint32_t exponent; /* never 0 */
 	struct tpm_part modulus;
-	uint8_t name[34];	/* 000B and the SHA-256 of the TPMT_PUBLIC */
+	uint8_t name[34]; /* 000B and the SHA-256 of the TPMT_PUBLIC */
 };
 int tpm_get_public(const void *, size_t, struct tpm_public *, struct hf_error *);
 /* base32(SHA-256(whole TPM2B_PUBLIC)), lower case: 52 characters and a NUL. 0 or HF_ERR_OTHER. */

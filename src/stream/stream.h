@@ -16,7 +16,8 @@ struct stream;
 struct stream_ops {
 	ssize_t (*read)(struct stream *, void *, size_t);
 	ssize_t (*write)(struct stream *, const void *, size_t);
-	void (*wait)(struct stream *, int want, int *fd, short *events); /* want: what read or write answered */
+	void (*wait)(
+	    struct stream *, int want, int *fd, short *events); /* want: what read or write answered */
 	void (*close)(struct stream *);
 };
 struct stream {
@@ -35,7 +36,8 @@ int tcp_from_fd(struct stream **, int fd, const char *peer, struct hf_error *); 
 
 /* pair.c: two ends in memory, for tests. Each read and write moves at most `chunk` bytes (0: any); a ring holds `cap`. */
 int pair_new(struct stream **a, struct stream **b, size_t cap, size_t chunk);
-void pair_cut(struct stream *, int64_t after_bytes); /* both ends fail once so many more bytes were written here;
+void
+pair_cut(struct stream *, int64_t after_bytes); /* both ends fail once so many more bytes were written here;
 							 * those that got through can still be read */
 
 /*
@@ -44,28 +46,31 @@ void pair_cut(struct stream *, int64_t after_bytes); /* both ends fail once so m
 struct tls_conf; /* counted: free it any time, streams made from it keep what they need */
 /* Client. trust: CA file replacing the system's, or NULL. chain/key: our certificate (leaf first) and key, or NULL. The
  * certificate is checked against the key here, before any socket is opened. */
-int tls_conf_client(struct tls_conf **, const char *trust, STACK_OF(X509) *chain, EVP_PKEY *key, struct hf_error *);
+int tls_conf_client(
+    struct tls_conf **, const char *trust, STACK_OF(X509) * chain, EVP_PKEY *key, struct hf_error *);
 /* Server. Asks for a client certificate, takes any or none: tls_peer() hands it to whoever judges. max: 0, or
  * TLS1_2_VERSION. Tickets are off. */
-int tls_conf_server(struct tls_conf **, STACK_OF(X509) *chain, EVP_PKEY *key, int max, struct hf_error *);
+int tls_conf_server(struct tls_conf **, STACK_OF(X509) * chain, EVP_PKEY *key, int max, struct hf_error *);
 void tls_conf_free(struct tls_conf *);
 /* Takes `under`, at failure too. host: the name to verify and to ask for (SNI; an IP address is verified as one), NULL on a
  * server. work: handshake calls run there (a key that blocks); NULL: on the caller's thread. */
-int tls_open(struct stream **, struct tls_conf *, struct stream *under, const char *host, struct work *, struct hf_error *);
+int tls_open(struct stream **, struct tls_conf *, struct stream *under, const char *host, struct work *,
+    struct hf_error *);
 /* The peer's certificates, leaf first; NULL when it showed none. Lent. */
-STACK_OF(X509) *tls_peer(struct stream *);
+STACK_OF(X509) * tls_peer(struct stream *);
 int tls_ready(struct stream *); /* 1 once the handshake is over */
 
 /*
  * net.c: how a conversation reaches the world. Tests put their own in its place.
  */
 struct net {
-	int (*open)(struct net *, struct stream **, const char *host, uint16_t port, struct tls_conf *, struct work *,
-	    struct hf_error *);
-	char *connect; /* HOST:PORT=ADDR:PORT[,...] as curl's --connect-to; an empty HOST or PORT fits any. NULL: none */
+	int (*open)(struct net *, struct stream **, const char *host, uint16_t port, struct tls_conf *,
+	    struct work *, struct hf_error *);
+	char *
+	    connect; /* HOST:PORT=ADDR:PORT[,...] as curl's --connect-to; an empty HOST or PORT fits any. NULL: none */
 };
 /* The real one: tls(tcp), going where the connect map says. */
-int net_open(struct net *, struct stream **, const char *host, uint16_t port, struct tls_conf *, struct work *,
-    struct hf_error *);
+int net_open(struct net *, struct stream **, const char *host, uint16_t port, struct tls_conf *,
+    struct work *, struct hf_error *);
 int net_map_check(const char *map, struct hf_error *); /* is this text a connect map? */
 #endif

@@ -298,7 +298,8 @@ hears_other_servers(void **state)
 	(void)state;
 	assert_int_equal(hear_reply(&r, 502, page, strlen(page), &e), 0);
 	assert_int_equal(r.status, 502);
-	assert_string_equal(r.message, "<html>  ?[31m502 Bad Gateway ??" "?</html>");
+	assert_string_equal(r.message, "<html>  ?[31m502 Bad Gateway ??"
+				       "?</html>");
 	memset(wide, 'w', sizeof(wide));
 	assert_int_equal(hear_reply(&r, 503, wide, sizeof(wide), &e), 0);
 	assert_int_equal(strlen(r.message), 200);
