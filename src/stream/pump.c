@@ -151,6 +151,8 @@ pump_step(struct pump *p, int64_t now_ms)
 int
 pump_idle(const struct pump *p)
 {
+	if (p->want_in == STREAM_ERR || p->want_out == STREAM_ERR)
+		return 0;
 	return p->want_in < 0 && (p->want_out < 0 || buf_size(&p->engine->out) == 0);
 }
 

@@ -363,6 +363,56 @@ wants_of_both_ways_are_waited_for(void **state)
 	buf_free(&l.engine.out);
 }
 
+static void
+idle_is_when_a_step_would_do_nothing(void **state)
+{
+	static char much[1 << 19];
+	struct scene s;
+
+	(void)state;
+	open_scene(&s, sizeof much + 64, 0);
+	assert_false(pump_idle(&s.pump)); /* nobody has looked yet */
+	assert_int_equal(pump_step(&s.pump, 0), 0);
+	assert_true(pump_idle(&s.pump));
+	buf_puts(&s.lines.engine.out, "said after the step");
+	assert_false(pump_idle(&s.pump));
+	assert_int_equal(pump_step(&s.pump, 0), 1);
+	assert_true(pump_idle(&s.pump));
+	say(&s, "one\ntwo\n");
+	assert_int_equal(pump_step(&s.pump, 0), 1);
+	assert_false(pump_idle(&s.pump)); /* "two" is held */
+	assert_true(take(&s.lines, "one\n"));
+	assert_int_equal(pump_step(&s.pump, 0), 1);
+	assert_true(take(&s.lines, "two\n"));
+	assert_int_equal(pump_step(&s.pump, 0), 0);
+	assert_true(pump_idle(&s.pump));
+	s.lines.wild = 1;
+	assert_int_equal(stream_write(s.peer, much, sizeof much), sizeof much);
+	assert_int_equal(pump_step(&s.pump, 0), 1);
+	assert_false(pump_idle(&s.pump)); /* the step had its bound */
+	close_scene(&s);
+}
+
+static void
+an_end_or_a_fault_is_not_idle(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	open_scene(&s, 64, 0);
+	leave(&s);
+	assert_int_equal(pump_step(&s.pump, 0), 1);
+	assert_false(pump_idle(&s.pump));
+	close_scene(&s);
+	open_scene(&s, 64, 0);
+	pair_cut(s.peer, 2);
+	assert_int_equal(stream_write(s.peer, "whole\n", 6), 2);
+	assert_int_equal(pump_step(&s.pump, 0), 1);
+	assert_false(pump_idle(&s.pump));
+	assert_int_equal(pump_step(&s.pump, 0), HF_ERR_NET);
+	close_scene(&s);
+}
+
 int
 main(void)
 {
@@ -377,6 +427,8 @@ main(void)
 		cmocka_unit_test(a_cut_is_an_error),
 		cmocka_unit_test(a_broken_rule_ends_it_with_the_engines_sentence),
 		cmocka_unit_test(wants_of_both_ways_are_waited_for),
+		cmocka_unit_test(idle_is_when_a_step_would_do_nothing),
+		cmocka_unit_test(an_end_or_a_fault_is_not_idle),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
