@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/str.h"
 #include "msg/dps.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
@@ -110,13 +111,10 @@ http_request(struct mqtt_text in)
 	struct hf_error e = { 0 };
 	struct dps_who w;
 	struct http h;
-	char method[8], target[512];
+	char text[512], method[8], target[512];
 
-	if (memchr(head.p, '\0', head.len) != NULL || head.len >= sizeof(target))
-		return;
-	memcpy(target, head.p, head.len);
-	target[head.len] = '\0';
-	if (sscanf(target, "%7s %511s", method, target) != 2)
+	if (str_copy(text, sizeof(text), head.p, head.len) < 0 ||
+	    sscanf(text, "%7s %511s", method, target) != 2)
 		return;
 	m.method = method;
 	m.target = target;
