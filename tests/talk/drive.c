@@ -264,22 +264,42 @@ drive_kill(struct drive *d)
 	d->hf = NULL;
 }
 
-void
-drive_crash(struct drive *d, enum moment_of_death when)
+static void
+die(struct drive *d)
+{
+	drive_note(d, "the emulator is killed");
+	emu_hang_up(d->emu);
+	registry_close(d->emu->e.registry);
+	d->emu->e.registry = NULL;
+	d->doomed = 0;
+	d->dead = 1;
+}
+
+/* A turn that may be the last one. */
+static int
+doomed_turn(struct drive *d)
 {
 	struct emulator *e = &d->emu->e;
 	struct hf_error err = { 0 };
+	int before = d->cable.moves;
 
-	drive_note(d, "the emulator is killed (%d)", when);
 	e->now = d->emu->now;
-	for (struct session *s = e->sessions; s != NULL && when != DEATH_BEFORE; s = session_next(s))
+	for (struct session *s = e->sessions; s != NULL; s = session_next(s))
 		(void)session_read(s);
-	if (when == DEATH_UNSAID && registry_commit(e->registry, &err) < 0)
+	if (d->cable.moves == before)
+		return emu_turn(d->emu);
+	if (d->doomed == DEATH_UNSAID && registry_commit(e->registry, &err) < 0)
 		fail("the last commit", &err);
-	emu_hang_up(d->emu);
-	registry_close(e->registry);
-	e->registry = NULL;
-	d->dead = 1;
+	die(d);
+	return 1;
+}
+
+void
+drive_crash(struct drive *d, enum death when)
+{
+	d->doomed = when;
+	if (when == DEATH_NOW)
+		die(d);
 }
 
 int
@@ -287,7 +307,7 @@ drive_revive(struct drive *d)
 {
 	struct hf_error err = { 0 };
 
-	d->dead = 0;
+	d->dead = d->doomed = 0;
 	return registry_open(&d->emu->e.registry, d->registry, &err) < 0 ? fail("the registry", &err) : 0;
 }
 
@@ -313,7 +333,10 @@ drive_settle(struct drive *d)
 	for (int i = 0; i < ROUNDS; i++) {
 		before = d->cable.moves + d->ran;
 		step_device(d);
-		busy = d->dead ? 0 : emu_turn(d->emu);
+		if (d->dead)
+			busy = 0;
+		else
+			busy = d->doomed ? doomed_turn(d) : emu_turn(d->emu);
 		quiet = busy || before != d->cable.moves + d->ran ? 0 : quiet + 1;
 		if (quiet == QUIET)
 			return 0;

@@ -39,8 +39,9 @@ struct drive {
 	STACK_OF(X509) * chain; /* what a device with a certificate shows where there is no TLS */
 	struct errand errand[8];
 	size_t errands;
-	int ran;  /* jobs so far */
-	int dead; /* the emulator is */
+	int ran;    /* jobs so far */
+	int doomed; /* enum death that is to come */
+	int dead;   /* the emulator is */
 	struct log log;
 	uint64_t hash; /* of all lines */
 	FILE *show;    /* where they are shown; NULL: nowhere */
@@ -61,9 +62,10 @@ int drive_enroll(struct drive *, enum hsm_kind, int right);
 /* The device is (re)started: nothing but its state file (and its TPM) is left of the old one. */
 struct hf *drive_start(struct drive *, enum hsm_kind, const char *transport);
 void drive_kill(struct drive *);
-/* The emulator is killed: before a turn, behind its reads, or behind its commit; and comes back, with what is on the disk. */
-enum moment_of_death { DEATH_BEFORE, DEATH_UNSAVED, DEATH_UNSAID };
-void drive_crash(struct drive *, enum moment_of_death);
+/* The emulator is killed at once, or in its next turn in which it reads something: behind that, or behind the commit that follows.
+ * It comes back with what is on the disk. */
+enum death { DEATH_NOW = 1, DEATH_UNSAVED, DEATH_UNSAID };
+void drive_crash(struct drive *, enum death);
 int drive_revive(struct drive *); /* 0 or -1 */
 
 /* Both have their turns until nothing moves; `heard` is told what happens. 0, or -1 when it does not end. */

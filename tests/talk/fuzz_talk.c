@@ -13,8 +13,10 @@
 #include "base/str.h"
 #include "drive.h"
 
-#define WEATHER	 90000	/* ms that the weather is bad at most */
-#define PATIENCE 400000 /* ms that a device may need once it is good */
+#define WEATHER	 90000	 /* ms that the weather is bad at most */
+#define HOURS	 7200000 /* the same of a long life, in which tokens end */
+#define LONG	 10	 /* one life in so many */
+#define PATIENCE 240000	 /* ms that a device may need once it is good */
 #define MESSAGES 250
 #define AGAIN	 50   /* one seed in so many is run twice and must be the same both times */
 #define IDLE	 2000 /* moments in a row that come at once: something spins */
@@ -24,7 +26,7 @@ struct letter {
 	int64_t at; /* when the application sends it */
 	int given, acked, stored;
 };
-enum deed { KILL_DEVICE, KILL_EMULATOR, REVIVE, DELETE, DEEDS };
+enum deed { KILL_DEVICE, KILL_EMULATOR, REVIVE, DELETE, PAUSE, DEEDS };
 struct life {
 	struct drive *d;
 	enum hsm_kind kind;
@@ -32,12 +34,13 @@ struct life {
 	int right; /* the enrollment is this device's */
 	struct letter letter[MESSAGES];
 	size_t letters, acked, given;
+	int64_t calm;	    /* the weather is good, and the last message is written */
 	int64_t due[DEEDS]; /* when it is done next; NEVER */
 	int left[DEEDS];    /* how often yet */
 	int64_t
 	    begin_at; /* when the application (re)starts the device, or lets it try again; NEVER: it runs */
 	int failed, refused; /* the last try ended so */
-	int registered;
+	int registered, deleted;
 	char why[700]; /* what is wrong; "" */
 };
 
@@ -71,7 +74,7 @@ plan_weather(struct life *l)
 	static const size_t caps[] = { 65536, 65536, 1024, 61, 5 };
 	struct drive *d = l->d;
 
-	d->cable.until = d->emu->now.ms + (int64_t)pick(l, WEATHER);
+	d->cable.until = d->emu->now.ms + (int64_t)pick(l, pick(l, LONG) != 0 ? WEATHER : HOURS);
 	d->cable.split = ONE_OF(l, splits);
 	d->cable.delay = ONE_OF(l, delays);
 	d->cable.stall = ONE_OF(l, stalls);
@@ -96,6 +99,7 @@ plan_letters(struct life *l)
 		l->letter[i].at = at;
 		l->letter[i].len = pick(l, 20) == 0 ? pick(l, 60000) : pick(l, 300);
 	}
+	l->calm = at > l->d->cable.until ? at : l->d->cable.until;
 }
 
 static void
@@ -124,6 +128,7 @@ plan(struct life *l)
 	l->left[KILL_DEVICE] = ONE_OF(l, times);
 	l->left[KILL_EMULATOR] = ONE_OF(l, times);
 	l->left[DELETE] = pick(l, 6) == 0;
+	l->left[PAUSE] = ONE_OF(l, times);
 	for (int i = 0; i < DEEDS; i++)
 		plan_deed(l, (enum deed)i);
 	l->begin_at = l->d->emu->now.ms;
@@ -267,6 +272,18 @@ kill_device(struct life *l)
 	l->begin_at = l->d->emu->now.ms + (int64_t)pick(l, 3000);
 }
 
+/* The application ends the conversation, and takes it up again. */
+static void
+pause_device(struct life *l)
+{
+	if (l->d->hf == NULL)
+		return;
+	drive_note(l->d, "the device disconnects");
+	if (hf_disconnect(l->d->hf) < 0)
+		wrong(l, "it cannot disconnect");
+	l->begin_at = l->d->emu->now.ms + (int64_t)pick(l, 5000);
+}
+
 static void
 delete_device(struct life *l)
 {
@@ -276,6 +293,7 @@ delete_device(struct life *l)
 	if (l->d->dead)
 		return;
 	drive_note(l->d, "the owner deletes the device");
+	l->deleted = 1;
 	for (size_t i = 0; i < c->hubs; i++)
 		if (registry_device_delete(l->d->emu->e.registry, c->hub[i], DRIVE_ID, &err) < 0)
 			wrong(l, "the registry: %s", err.text);
@@ -288,8 +306,7 @@ kill_emulator(struct life *l)
 {
 	if (l->d->dead)
 		return;
-	drive_crash(l->d, (enum moment_of_death)pick(l, 3));
-	l->due[REVIVE] = l->d->emu->now.ms + (int64_t)pick(l, 15000);
+	drive_crash(l->d, (enum death)(DEATH_NOW + pick(l, 3)));
 }
 
 static void
@@ -302,9 +319,17 @@ revive(struct life *l)
 }
 
 static void
+plan_return(struct life *l)
+{
+	if (l->d->dead && l->due[REVIVE] == NEVER)
+		l->due[REVIVE] = l->d->emu->now.ms + (int64_t)pick(l, 15000);
+}
+
+static void
 do_deeds(struct life *l)
 {
-	static void (*const deed[])(struct life *) = { kill_device, kill_emulator, revive, delete_device };
+	static void (*const deed[])(
+	    struct life *) = { kill_device, kill_emulator, revive, delete_device, pause_device };
 
 	for (int i = 0; i < DEEDS; i++) {
 		if (l->d->emu->now.ms < l->due[i])
@@ -337,28 +362,33 @@ planned(const struct life *l)
 	return l->given < l->letters;
 }
 
-/* All is said and done: every message acknowledged; or a stranger refused, with nothing yet to come. */
+/* All is said and done: every message acknowledged, and a deleted device there again; or a stranger refused, with nothing yet to come. */
 static int
 over(const struct life *l)
 {
+	char why[600];
+
 	if (l->why[0] != '\0')
 		return 1;
 	if (planned(l))
 		return 0;
-	return l->right ? l->acked == l->letters : l->refused;
+	if (!l->right)
+		return l->refused;
+	return l->acked == l->letters && (!l->deleted || drive_agree(l->d, 1, why));
 }
 
 static void
 live(struct life *l)
 {
 	struct drive *d = l->d;
-	int64_t limit = d->cable.until + PATIENCE, ms, deed;
+	int64_t limit = l->calm + PATIENCE, ms, deed;
 	int hurried = 0;
 
 	for (;;) {
 		do_deeds(l);
 		if (drive_settle(d) < 0)
 			wrong(l, "a turn does not end");
+		plan_return(l);
 		if (over(l))
 			return;
 		ms = drive_next(d);
@@ -389,7 +419,7 @@ judge(struct life *l)
 	if (l->d->hf != NULL && hf_disconnect(l->d->hf) < 0)
 		wrong(l, "it cannot disconnect");
 	drive_kill(l->d);
-	drive_crash(l->d, DEATH_BEFORE);
+	drive_crash(l->d, DEATH_NOW);
 	if (drive_revive(l->d) < 0) {
 		wrong(l, "the registry cannot be opened again");
 		return;
