@@ -103,14 +103,12 @@ static int
 read_key(struct file *f, const char *path, struct hf_error *err)
 {
 	struct buf text = { 0 };
-	BIO *bio = NULL;
 	int rc, asked = 0;
 
-	rc = open_pem(&bio, &text, path, "key", err);
+	rc = file_read(&text, path, FILE_MAX, "key", err);
 	if (rc < 0)
 		goto fail;
-	ERR_clear_error();
-	f->key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, &asked);
+	f->key = hsm_pem_key(&text, no_passphrase, &asked);
 	if (asked)
 		rc = err_set(err, HF_ERR_UNSUPPORTED,
 		    "key file %s: the key is encrypted, and passphrases are not supported; decrypt it with openssl pkey",
@@ -119,7 +117,6 @@ read_key(struct file *f, const char *path, struct hf_error *err)
 		rc = err_ssl(err, HF_ERR_KEY, "key file %s: no PEM private key can be read from it", path);
 	ERR_clear_error();
 fail:
-	BIO_free(bio);
 	buf_free(&text);
 	return rc;
 }

@@ -12,6 +12,7 @@
 #define HSM_HSM_H
 #include <stdatomic.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/x509.h>
 #include "base/buf.h"
 #include "base/err.h"
@@ -62,6 +63,10 @@ void hsm_close(struct hsm *);	    /* the last holder closes it; NULL is fine */
 /* SHA-256 that stands for the key itself (EK's name, public key's hash, a MAC of a fixed text), as 64 hex digits: what a
  * state file is bound to. Of a TPM it is known after identity(); HF_ERR_STATE before. */
 int hsm_fingerprint(struct hsm *, char hex[65], struct hf_error *);
+
+/* pem.c: the private key in a PEM text. OpenSSL's decoders leave copies of it in memory that they give back; for RSA and EC keys
+ * this leaves none. NULL: OpenSSL's queue says why. */
+EVP_PKEY *hsm_pem_key(const struct buf *text, pem_password_cb *ask, void *arg);
 
 /* The backends. */
 int hsm_symkey_open(

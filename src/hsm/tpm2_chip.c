@@ -1,9 +1,11 @@
+#include <malloc.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <openssl/crypto.h>
 #include <tss2/tss2_rc.h>
 #include <tss2/tss2_tctildr.h>
 #include "hsm/tpm2.h"
@@ -65,11 +67,23 @@ tpm2_chip_open(struct tpm2_chip **out, const char *tcti, struct hf_error *err)
 	return c ? 0 : err_memory(err);
 }
 
+/* The last command and its answer stay in tss2's buffer: a password, a signature. It is wiped as it is about to be freed. */
+static void
+forget_commands(ESYS_CONTEXT *esys)
+{
+	TSS2_SYS_CONTEXT *sys = NULL;
+
+	if (Esys_GetSysContext(esys, &sys) == TSS2_RC_SUCCESS && sys)
+		OPENSSL_cleanse(sys, malloc_usable_size(sys));
+}
+
 static void
 disconnect(struct tpm2_chip *c)
 {
-	if (c->esys)
+	if (c->esys) {
+		forget_commands(c->esys);
 		Esys_Finalize(&c->esys);
+	}
 	if (c->road)
 		Tss2_TctiLdr_Finalize(&c->road);
 	c->broken = 0;

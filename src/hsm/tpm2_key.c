@@ -162,6 +162,7 @@ tpm2_hmac(struct tpm2 *t, ESYS_TR key, const void *data, size_t n, uint8_t mac[3
 	TPM2B_DIGEST *got = NULL;
 	TPM2B_MAX_BUFFER b;
 	TSS2_RC rc = 0;
+	int r = 0;
 
 	if (n > INPUT_SURE)
 		rc = ask_input_max(t);
@@ -174,11 +175,11 @@ tpm2_hmac(struct tpm2 *t, ESYS_TR key, const void *data, size_t n, uint8_t mac[3
 	}
 	if (rc)
 		return tpm2_fail(t, rc, err, "sign with the service's key (HMAC)");
-	if (got->size != 32) {
-		Esys_Free(got);
-		return err_set(err, HF_ERR_KEY, "the TPM's signature is not that of an HMAC-SHA256 key");
-	}
-	memcpy(mac, got->buffer, 32);
+	if (got->size == 32)
+		memcpy(mac, got->buffer, 32);
+	else
+		r = err_set(err, HF_ERR_KEY, "the TPM's signature is not that of an HMAC-SHA256 key");
+	OPENSSL_cleanse(got, sizeof *got);
 	Esys_Free(got);
-	return 0;
+	return r;
 }
