@@ -1,5 +1,6 @@
 #include "base/json.h"
 
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -192,4 +193,24 @@ js_put(struct buf *b, const json_t *v)
 	if ((r = put_value(b, v)) < 0)
 		b->len = b->off + had;
 	return r;
+}
+
+static void
+wipe(json_t *v)
+{
+	const char *key;
+	json_t *member;
+	size_t i;
+
+	json_object_foreach(v, key, member) wipe(member);
+	json_array_foreach(v, i, member) wipe(member);
+	if (json_is_string(v))
+		OPENSSL_cleanse((char *)(uintptr_t)json_string_value(v), json_string_length(v));
+}
+
+void
+js_forget(json_t *v)
+{
+	wipe(v);
+	json_decref(v);
 }

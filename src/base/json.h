@@ -15,4 +15,6 @@ const json_t *js_get(const json_t *, const char *key); /* a member of any type; 
 /* Appends compact text. Reals are the shortest text that reads back the same. 0 or HF_ERR_MEMORY (that is also the
  * answer for NULL: jansson was out of memory). */
 int js_put(struct buf *, const json_t *);
+/* Gives back, like json_decref(), an object that holds secrets: all its strings are wiped. NULL is fine. */
+void js_forget(json_t *);
 #endif

@@ -66,7 +66,7 @@ put_body(struct buf *out, const struct hf_enrollment *n)
 		goto fail;
 	rc = js_put(out, j);
 fail:
-	json_decref(a);
+	js_forget(a);
 	json_decref(j);
 	return rc;
 }

@@ -167,6 +167,21 @@ lends_members(void **state)
 	json_decref(o);
 }
 
+static void
+forgets_secrets(void **state)
+{
+	json_t *secret = json_string("hunter2"), *kept = json_string("open");
+	json_t *v = json_pack("{s:O, s:[O, i], s:n}", "key", secret, "keys", secret, 1, "none");
+
+	(void)state;
+	js_forget(v);
+	js_forget(NULL);
+	assert_memory_equal(json_string_value(secret), "\0\0\0\0\0\0\0", 7);
+	assert_string_equal(json_string_value(kept), "open");
+	json_decref(secret);
+	json_decref(kept);
+}
+
 int
 main(void)
 {
@@ -181,6 +196,7 @@ main(void)
 		cmocka_unit_test(does_not_quote_a_secret),
 		cmocka_unit_test(survives_deep_nesting),
 		cmocka_unit_test(lends_members),
+		cmocka_unit_test(forgets_secrets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
