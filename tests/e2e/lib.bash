@@ -4,7 +4,7 @@ set -euo pipefail
 export LC_ALL=C.UTF-8
 : "${HOLDFAST_BIN:?the folder of holdfast and holdfast-emulator}"
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
-PATH=$HOLDFAST_BIN:$PATH
+PATH=$HOLDFAST_BIN:$PATH build=${HOLDFAST_BUILD:-} source=${HOLDFAST_SOURCE:-}
 unset "${!HOLDFAST_@}" # nothing of the caller's own devices gets in
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1} UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 python=/usr/bin/python3
