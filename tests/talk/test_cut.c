@@ -3,7 +3,7 @@
  * run has to end well in 120 seconds of its own time, and the service and the device's file have to agree.
  *
  * Every byte is cut at in one way without TLS, in its turn; fewer with a TPM, whose RSA takes long, and in TLS, whose bytes are the
- * handshake's for the most part. With HOLDFAST_CUT=all every byte is cut at in every way.
+ * handshake's for the most part. With HOLDFAST_CUT=every it is every byte everywhere, with HOLDFAST_CUT=all in every way.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -120,6 +120,8 @@ once(enum hsm_kind kind, const char *transport, int side, int64_t at, enum cut h
 	assert_int_equal(hf_connect(hf), 0);
 	assert_int_equal(hf_send(hf, &m, runs), 0);
 	go(&r);
+	if (side >= 0 && !drive.tls) /* in TLS a signature may be a byte shorter than in the first run */
+		assert_int_equal(drive.cable.cuts, 1);
 	if (!check(&r, body, why))
 		fail_msg("over %s, cut (%s) after %lld bytes from the %s: %s", transport, cut_name(how),
 		    (long long)at, side == 0 ? "device" : "service", why);
@@ -129,7 +131,7 @@ static int
 is_tried(enum hsm_kind kind, int64_t at, enum cut how)
 {
 	const char *wish = getenv("HOLDFAST_CUT");
-	int64_t rare = drive.tls || kind == HSM_TPM ? RARE : 1;
+	int64_t rare = wish == NULL && (drive.tls || kind == HSM_TPM) ? RARE : 1;
 
 	if (wish != NULL && strcmp(wish, "all") == 0)
 		return 1;
