@@ -56,7 +56,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	must(buf_size(&text) == buf_size(&again) &&
 	     memcmp(buf_data(&text), buf_data(&again), buf_size(&text)) == 0);
 	json_decref(v);
-	json_decref(heard);
+	js_forget(heard);
 	buf_free(&text);
 	buf_free(&again);
 	return 0;
