@@ -16,7 +16,8 @@
 
 #define MASK	0x5a
 #define NEEDLES 400
-#define LARGEST ((size_t)1 << 27) /* of what is looked through; a sanitizer's tables are larger, and hold no data */
+#define LARGEST                                                                                              \
+	((size_t)1 << 27) /* of what is looked through; a sanitizer's tables are larger, and hold no data */
 
 static struct needle {
 	char name[60];
@@ -25,7 +26,7 @@ static struct needle {
 } needle[NEEDLES];
 static size_t needles;
 void __asan_describe_address(void *) __attribute__((weak)); /* who had allocated that? */
-static uint8_t first[65536]; /* which two bytes some of them begin with */
+static uint8_t first[65536];				    /* which two bytes some of them begin with */
 
 static int
 read_needles(void)
@@ -70,7 +71,8 @@ look(const volatile uint8_t *p, const volatile uint8_t *end, const char *where)
 		for (size_t i = 0; i < needles; i++) {
 			if (!is_here(&needle[i], p, end))
 				continue;
-			fprintf(stderr, "%s at %p in %s\n", needle[i].name, (const void *)(uintptr_t)p, where);
+			fprintf(
+			    stderr, "%s at %p in %s\n", needle[i].name, (const void *)(uintptr_t)p, where);
 			if (__asan_describe_address != NULL && found == 0)
 				__asan_describe_address((void *)(uintptr_t)p);
 			found++;
@@ -89,10 +91,12 @@ look_everywhere(void)
 
 	while (f != NULL && fgets(line, sizeof line, f) != NULL) {
 		where[0] = '\0';
-		if (sscanf(line, "%lx-%lx rw%*s %*s %*s %*s %399s", &from, &to, where) < 2 || strstr(line, " rw") == NULL)
+		if (sscanf(line, "%lx-%lx rw%*s %*s %*s %*s %399s", &from, &to, where) < 2 ||
+		    strstr(line, " rw") == NULL)
 			continue;
 		if (to - from <= LARGEST)
-			found += look((const uint8_t *)from, (const uint8_t *)to, where[0] != '\0' ? where : "(anonymous)");
+			found += look((const uint8_t *)from, (const uint8_t *)to,
+			    where[0] != '\0' ? where : "(anonymous)");
 	}
 	if (f != NULL)
 		fclose(f);
@@ -165,7 +169,8 @@ enroll(struct hf *h)
 	struct hf_enrollment n = { .kind = HF_ENROLL_SYMMETRIC, .id = "let-go", .symmetric_key = key };
 	int r = -1;
 
-	if (read_secret("service", service, sizeof service) == 0 && read_secret("meter.key", key, sizeof key) == 0)
+	if (read_secret("service", service, sizeof service) == 0 &&
+	    read_secret("meter.key", key, sizeof key) == 0)
 		r = hf_enroll(h, service, &n, &answer);
 	if (r < 0)
 		complain(h);

@@ -1,7 +1,8 @@
 """Secrets in all the forms that they could be found in.
 
     secrets.py scan SECRETS FILE...        looks through files; SECRETS has lines of a name and base64
-    secrets.py core SECRETS PID             looks through the memory of a process, as a core would show it
+    secrets.py core SECRETS DATA DEVICE COMMAND...  runs `holdfast send`, and looks through its memory, as a core would
+        show it, while it waits for more; it is a child, or else the system would not let us
     secrets.py let-go SECRETS DB SCOPE ID COMMAND...  runs let_go and tells it what to look for: these, and the keys and
         tokens of the device ID
 """
@@ -12,6 +13,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import time
 from urllib.parse import quote
 
 MASK = 0x5A
@@ -57,7 +59,7 @@ def scan(secrets, files):
     return found
 
 
-def core(secrets, pid):
+def look_through(secrets, pid):
     found = 0
     with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb") as memory:
         for line in maps:
@@ -69,9 +71,21 @@ def core(secrets, pid):
             data = memory.read(end - begin)
             for name, form in secrets:
                 if form in data:
-                    print(f"{name} is in the memory of process {pid}: {line.strip()}")
+                    print(f"{name} is in its memory: {line.strip()}")
                     found += 1
     return found
+
+
+def core(secrets, data, device, command):
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    child.stdin.write(b"looked at\n")
+    child.stdin.flush()
+    events = ["holdfast-emulator", "--data", data, "events", "--device", device]
+    while b'"looked at"' not in subprocess.run(events, stdout=subprocess.PIPE, check=True).stdout:
+        time.sleep(0.05)
+    found = look_through(secrets, child.pid)
+    child.stdin.close()
+    return 2 if child.wait() else found > 0
 
 
 def keys_of(db, device):
@@ -101,5 +115,5 @@ secrets = list(read(sys.argv[2]))
 if sys.argv[1] == "scan":
     sys.exit(1 if scan(secrets, sys.argv[3:]) else 0)
 if sys.argv[1] == "core":
-    sys.exit(1 if core(secrets, sys.argv[3]) else 0)
+    sys.exit(core(secrets, *sys.argv[3:5], sys.argv[5:]))
 sys.exit(let_go(secrets, *sys.argv[3:6], sys.argv[6:]))

@@ -63,9 +63,9 @@ for json in "" --json; do
 	try holdfast enroll group-symmetric --registration-id meters --symmetric-key group.key $json
 	try holdfast enroll symmetric --registration-id meter --symmetric-key boiler.key $json
 	try holdfast enroll symmetric --registration-id "" --symmetric-key meter.key $json
-	for t in mqtt http; do
-		for key in meter wrong service boiler; do
-			try holdfast register --symmetric-key $key.key --registration-id meter --transport $t --state $key-$t.json $json
+	for t in $([ -n "$json" ] && echo mqtt || echo mqtt http); do
+		for key in meter.key wrong.key boiler.key service; do
+			try holdfast register --symmetric-key $key --registration-id meter --transport $t --state ${key%.key}-$t.json $json
 		done
 		try holdfast register --group-key group.key --registration-id meters-1 --transport $t --state group-$t.json $json
 		try holdfast register --group-key wrong.key --registration-id meters-1 --transport $t $json
@@ -96,19 +96,16 @@ grep '^group \|-line-' secrets >gone
 sed -n 's/^meter //p' secrets | tr -d '=\n' | plant meter-text
 grep '^meter-text ' secrets >>gone
 grep '^meter ' secrets >live
-mkfifo lines
+core() { # core SECRETS DEVICE IDENTITY...
+	env -u HOLDFAST_SERVICE -u HOLDFAST_HUB_SERVICE timeout 60 $python "$here/secrets.py" core "$1" "$data" "$2" holdfast send "${@:3}" 2>send.log
+}
 looked=0
 look() { # look DEVICE IDENTITY...
-	(unset HOLDFAST_SERVICE HOLDFAST_HUB_SERVICE && exec holdfast send "${@:2}" <lines >send.out 2>send.log) &
-	exec 3>lines
-	echo "looked at" >&3
-	await 20 arrived "$1" "looked at"
-	$python "$here/secrets.py" core gone $! || fail "it should have let go of that: ${*:2}"
-	[ "$1" != meter ] || ! $python "$here/secrets.py" core live $! >found || fail "it does not find what is there"
-	exec 3>&-
-	wait $! || { cat send.log >&2; fail "the device ended with $?"; }
+	core gone "$@" || { cat send.log >&2; fail "it should have let go of that: $*"; }
 	looked=$((looked + 1))
 }
+core live meter --symmetric-key meter.key --registration-id meter >found && fail "it does not find what is there"
+[ -s found ] || { cat send.log >&2; fail "it has not looked"; }
 look meter --symmetric-key meter.key --registration-id meter
 look meters-1 --group-key group.key --registration-id meters-1
 look boiler --cert boiler.pem --key boiler.key
