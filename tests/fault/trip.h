@@ -19,8 +19,10 @@ struct trip_call {
 struct trip {
 	int name; /* the function that fails; -1: none */
 	unsigned nth;
-	int for_ever;	   /* from then on; memory is one thing, whatever function asks for it */
-	unsigned injected; /* how often it did */
+	int for_ever;	       /* from then on; memory is one thing, whatever function asks for it */
+	unsigned injected;     /* how often it did */
+	void (*instead)(void); /* NULL, or what happens in the place of a failure; it does not return */
+	const struct trip_disk *disk; /* NULL: only the real one */
 	/* the list of all calls, while it is kept */
 	int keep;
 	struct trip_call *calls;
@@ -31,12 +33,20 @@ struct trip {
 	struct emu *emu;       /* the world */
 };
 extern struct trip trip;
+/* Who plays the disk hears of what the device does to its files, just before it is done (opened: after). */
+struct trip_disk {
+	void (*opened)(int fd, const char *path, int flags);
+	void (*wrote)(int fd, const void *, size_t);
+	void (*synced)(int fd);
+	void (*renamed)(const char *from, const char *to);
+};
 void trip_arm(int name, unsigned nth, int for_ever); /* and counts anew */
 const char *trip_name(int name);
 int trip_is_inside(int name); /* an allocation of OpenSSL's own */
 int trip_is_tpm(int name);
-void trip_settle(void);	      /* waits until the worker has nothing to do */
-void trip_released(void);     /* the application has freed something that it was given */
+int trip_is_file(int name);
+void trip_settle(void);	  /* waits until the worker has nothing to do */
+void trip_released(void); /* the application has freed something that it was given */
 /* Allocations inside OpenSSL and jansson on the device's behalf are calls too, from now on. At the program's very start. */
 int trip_libraries(void);
 #endif

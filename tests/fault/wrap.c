@@ -82,6 +82,12 @@ trip_is_tpm(int name)
 	return name >= NAME_Tss2_TctiLdr_Initialize && name <= NAME_Tss2_MU_UINT32_Unmarshal;
 }
 
+int
+trip_is_file(int name)
+{
+	return name >= NAME_open && name <= NAME_unlink;
+}
+
 static int
 is_memory(int name)
 {
@@ -187,6 +193,8 @@ fails(int name)
 	due = is_due(name);
 	trip.injected += (unsigned)due;
 	pthread_mutex_unlock(&lock);
+	if (due && trip.instead != NULL)
+		trip.instead();
 	return due;
 }
 
@@ -380,13 +388,18 @@ int
 trip_open(const char *path, int flags, ...)
 {
 	va_list ap;
-	int mode = 0;
+	int mode = 0, fd;
 
 	va_start(ap, flags);
 	if (flags & O_CREAT)
 		mode = va_arg(ap, int);
 	va_end(ap);
-	return fails(NAME_open) ? no(EMFILE) : opened(open(path, flags, mode));
+	if (fails(NAME_open))
+		return no(EMFILE);
+	fd = opened(open(path, flags, mode));
+	if (fd >= 0 && trip.disk != NULL)
+		trip.disk->opened(fd, path, flags);
+	return fd;
 }
 
 /* On Linux the descriptor is gone, whatever close() says. */
@@ -417,9 +430,35 @@ ssize_t trip_write(int, const void *, size_t);
 ssize_t
 trip_write(int fd, const void *p, size_t n)
 {
-	if (is_event[fd] || !fails(NAME_write))
+	if (is_event[fd])
 		return write(fd, p, n);
-	return write(fd, p, n / 2) < 0 ? -1 : no(ENOSPC);
+	if (fails(NAME_write))
+		return write(fd, p, n / 2) < 0 ? -1 : no(ENOSPC);
+	if (trip.disk != NULL)
+		trip.disk->wrote(fd, p, n);
+	return write(fd, p, n);
+}
+
+int trip_fsync(int);
+int
+trip_fsync(int fd)
+{
+	if (fails(NAME_fsync))
+		return no(EIO);
+	if (trip.disk != NULL)
+		trip.disk->synced(fd);
+	return fsync(fd);
+}
+
+int trip_rename(const char *, const char *);
+int
+trip_rename(const char *from, const char *to)
+{
+	if (fails(NAME_rename))
+		return no(EIO);
+	if (trip.disk != NULL)
+		trip.disk->renamed(from, to);
+	return rename(from, to);
 }
 
 /* the network */
