@@ -166,7 +166,7 @@ bears_anything(void **state)
 		der = NULL;
 		len = i2d_PrivateKey(made[i], &der);
 		assert_true(len > 0);
-		for (n = 0; n < len; n++) {
+		for (n = 0; n < len; n += i == 0 ? 1 : 7) {
 			copy = malloc((size_t)len);
 			memcpy(copy, der, (size_t)len);
 			copy[n] ^= (uint8_t)(1 << n % 8);
