@@ -34,7 +34,7 @@ struct dps_register {
 	struct hf_error err;
 	struct coin coin;
 	/* private */
-	int step, tries, challenged, doubted;
+	int step, tries, challenged, doubts;
 	unsigned rid;
 	int64_t at;
 	struct hf_error last; /* the failure that is being mended */

@@ -7,6 +7,7 @@
 #define POLL_DEFAULT 2000  /* ms between polls when the service names no time */
 #define RETRY_FIRST  1000
 #define RETRY_MOST   30000
+#define DOUBTS_MOST  3
 #define TOKEN_MARGIN 30 /* seconds; a token this close to its end is made anew */
 
 enum step { SIGN, SEND, HEAR, ACTIVATE, KEEP, BUSY, DONE, BROKEN };
@@ -252,18 +253,18 @@ assigning(struct dps_register *r, struct moment now)
 	again(r, p->retry_after > 0 ? (int64_t)p->retry_after * 1000 : POLL_DEFAULT, now);
 }
 
-/* A key that the challenge gave may be refused because of ourselves: an older try, long under way, has had it replaced. Once, a
- * new challenge is asked for. */
+/* A key that the challenge gave may be refused because of ourselves: older tries, long under way, have had it replaced. A few times a new
+ * challenge is asked for. */
 static int
 is_doubtful(const struct dps_register *r)
 {
-	return r->challenged && !r->doubted && r->reply.status == 401;
+	return r->challenged && r->doubts < DOUBTS_MOST && r->reply.status == 401;
 }
 
 static void
 doubt(struct dps_register *r, const struct hf_error *why, struct moment now)
 {
-	r->doubted = 1;
+	r->doubts++;
 	r->challenged = 0;
 	r->token_until = 0;
 	r->request.op = DPS_REGISTER;
