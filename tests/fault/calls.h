@@ -104,6 +104,19 @@ CALL(int, X509_digest, (const X509 *x, const EVP_MD *md, unsigned char *to, unsi
     no_ssl(0))
 CALL(int, i2d_PUBKEY, (const EVP_PKEY *key, unsigned char **to), (key, to), no_ssl(-1))
 
+CALL(int, ASN1_get_object, (const unsigned char **p, long *n, int *tag, int *class, long most),
+    (p, n, tag, class, most), no_ssl(0x80))
+CALL(ASN1_OBJECT *, d2i_ASN1_OBJECT, (ASN1_OBJECT * *o, const unsigned char **p, long n), (o, p, n),
+    no_ssl_memory())
+CALL(EVP_PKEY_CTX *, EVP_PKEY_CTX_new_from_name, (OSSL_LIB_CTX * l, const char *name, const char *which),
+    (l, name, which), no_ssl_memory())
+CALL(int, EVP_PKEY_fromdata_init, (EVP_PKEY_CTX * c), (c), no_ssl(0))
+CALL(int, EVP_PKEY_fromdata, (EVP_PKEY_CTX * c, EVP_PKEY **key, int what, OSSL_PARAM *params),
+    (c, key, what, params), no_ssl(0))
+CALL(int, PEM_bytes_read_bio_secmem,
+    (unsigned char **der, long *n, char **kind, const char *name, BIO *b, pem_password_cb *cb, void *u),
+    (der, n, kind, name, b, cb, u), no_ssl(0))
+
 /* jansson */
 CALL(int, json_dump_callback, (const json_t *v, json_dump_callback_t f, void *to, size_t flags),
     (v, f, to, flags), -1)
@@ -219,6 +232,13 @@ SURE(memcmp)
 SURE(memcpy)
 SURE(memmove)
 SURE(memset)
+SURE(OBJ_nid2sn)
+SURE(OBJ_obj2nid)
+SURE(OSSL_PARAM_construct_BN)
+SURE(OSSL_PARAM_construct_end)
+SURE(OSSL_PARAM_construct_octet_string)
+SURE(OSSL_PARAM_construct_utf8_string)
+SURE(malloc_usable_size)
 SURE(sigfillset)
 SURE(strchr)
 SURE(strcmp)
@@ -254,8 +274,12 @@ SURE(Tss2_RC_Decode)
 SURE(X509_verify_cert_error_string)
 SURE(gai_strerror)
 /* they give back */
+SURE(ASN1_OBJECT_free)
 SURE(BIO_free)
 SURE(CRYPTO_free)
+SURE(CRYPTO_secure_clear_free)
+SURE(CRYPTO_secure_free)
+SURE(EVP_PKEY_CTX_free)
 SURE(EVP_PKEY_free)
 SURE(Esys_Finalize)
 SURE(Esys_Free)
@@ -271,6 +295,7 @@ SURE(json_delete)
 SURE(ASN1_STRING_get0_data)
 SURE(ASN1_STRING_length)
 SURE(BIO_clear_flags)
+SURE(Esys_GetSysContext)
 SURE(BIO_get_data)
 SURE(BIO_meth_set_ctrl)
 SURE(BIO_meth_set_read)
@@ -304,6 +329,7 @@ SURE(json_integer_value)
 SURE(json_object_get)
 SURE(json_object_iter)
 SURE(json_object_iter_key)
+SURE(json_object_key_to_iter)
 SURE(json_object_iter_next)
 SURE(json_object_iter_value)
 SURE(json_real_value)

@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# device.sh OUT CALLS EXPORTS OBJECT...: links the device side into one object whose calls to others are trip_*. No call
-# escapes: a name that CALLS does not have is an error.
+# device.sh OUT CALLS EXPORTS OBJECT...: links the device side into one object whose calls to others are trip_*. Those that
+# CALLS does not have are left as they are, and listed in OUT.escaped, which a test wants empty.
 set -euo pipefail
 out=$1 calls=$2 exports=$3
 shift 3
 "${CC:-cc}" -r -nostdlib -o "$out.all" "$@"
 nm -u "$out.all" | awk '{ sub(/@.*/, "", $2); print $2 }' | sort -u >"$out.names"
-awk -F '[(,)]' -v names="$out.names" '
+awk -F '[(,)]' -v names="$out.names" -v escaped="$out.escaped" '
 	/^CALL\(/ { split($0, f, ", *"); kind[f[2]] = "wrapped" }
 	/^(HAND|TPM)\(/ { kind[$2] = "wrapped" }
 	/^SURE\(/ { kind[$2] = "sure" }
 	END {
+		printf "" >escaped
 		while ((getline name < names) > 0) {
 			if (name ~ /^(__asan_|__ubsan_|__sanitizer_|_GLOBAL_OFFSET_TABLE_)/ || kind[name] == "sure")
 				continue
@@ -18,10 +19,8 @@ awk -F '[(,)]' -v names="$out.names" '
 				print name, "trip_" name
 				continue
 			}
-			printf "src/ calls %s: tests/fault/calls.h must say how it fails, or why it cannot\n", name >"/dev/stderr"
-			bad = 1
+			printf "src/ calls %s: tests/fault/calls.h must say how it fails, or why it cannot\n", name >escaped
 		}
-		exit bad
 	}' "$calls" >"$out.renames"
 objcopy --keep-global-symbols="$exports" --redefine-syms="$out.renames" "$out.all" "$out"
 rm "$out.all" "$out.names" "$out.renames"
