@@ -155,7 +155,7 @@ known_kind(const struct buf *text, pem_password_cb *ask, void *arg)
 	EVP_PKEY *key = NULL;
 	char *name = NULL;
 	struct der d;
-	long len;
+	long len = 0;
 
 	if (!bio || !PEM_bytes_read_bio_secmem(&der, &len, &name, PEM_STRING_EVP_PKEY, bio, ask, arg))
 		goto fail;
@@ -168,8 +168,8 @@ known_kind(const struct buf *text, pem_password_cb *ask, void *arg)
 		key = rsa(d, &numbers);
 	else if (strcmp(name, PEM_STRING_ECPRIVATEKEY) == 0)
 		key = ec(d, NID_undef, &numbers);
-	OPENSSL_secure_clear_free(der, (size_t)len);
 fail:
+	OPENSSL_secure_clear_free(der, (size_t)len);
 	OPENSSL_secure_free(name);
 	BIO_free(bio);
 	buf_free(&numbers);
