@@ -332,6 +332,7 @@ drive_settle(struct drive *d)
 
 	for (int i = 0; i < ROUNDS; i++) {
 		before = d->cable.moves + d->ran;
+		wrap_work();
 		step_device(d);
 		if (d->dead)
 			busy = 0;
@@ -353,7 +354,7 @@ drive_next(struct drive *d)
 	if (ms >= 0)
 		at = sooner(at, now + ms);
 	for (size_t i = 0; i < d->errands; i++)
-		at = sooner(at, d->errand[i].at);
+		at = d->errand[i].done ? at : sooner(at, d->errand[i].at);
 	for (struct session *s = d->emu->e.sessions; s != NULL; s = session_next(s))
 		at = sooner(at, session_deadline(s));
 	if (at == NEVER)

@@ -24,7 +24,8 @@ struct weather {
 struct errand { /* a job that is out */
 	struct work *work;
 	struct job *job;
-	int64_t at;
+	int64_t at; /* when it is done */
+	int done;
 };
 struct drive {
 	struct emu *emu; /* `now` is everybody's clock */

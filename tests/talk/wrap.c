@@ -136,7 +136,7 @@ __wrap_work_post(struct work *w, struct job *job, struct hf_error *err)
 
 	if (here->errands == sizeof(here->errand) / sizeof(here->errand[0]))
 		return err_set(err, HF_ERR_OTHER, "too many jobs are out");
-	*e = (struct errand){ w, job, here->emu->now.ms + ms };
+	*e = (struct errand){ .work = w, .job = job, .at = here->emu->now.ms + ms };
 	here->errands++;
 	here->ran++;
 	return 0;
@@ -147,12 +147,25 @@ __wrap_job_done(struct work *w, struct job *job)
 {
 	struct errand *e = find(w, job);
 
-	if (e == NULL)
-		return 1;
-	if (here->emu->now.ms < e->at)
+	if (e != NULL && !e->done)
 		return 0;
-	job->run(take(e));
+	if (e != NULL)
+		take(e);
 	return 1;
+}
+
+void
+wrap_work(void)
+{
+	for (size_t i = 0; i < here->errands; i++) {
+		struct errand *e = &here->errand[i];
+
+		if (e->done || here->emu->now.ms < e->at)
+			continue;
+		e->done = 1;
+		e->job->run(e->job);
+		here->ran++;
+	}
 }
 
 /* The real worker may have run it, or not, or be cut off within. */
@@ -160,13 +173,14 @@ void
 __wrap_job_drop(struct work *w, struct job *job)
 {
 	struct errand *e = job != NULL ? find(w, job) : NULL;
+	int out = e != NULL && !e->done;
 
 	if (job == NULL)
 		return;
 	if (e != NULL)
 		take(e);
 	here->chip.cut = (int)coin_below(&here->coin, 2);
-	if (e != NULL && coin_below(&here->coin, 2))
+	if (out && coin_below(&here->coin, 2))
 		job->run(job);
 	here->chip.cut = 0;
 	job->free(job);

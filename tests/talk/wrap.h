@@ -4,4 +4,5 @@
 #include "drive.h"
 void wrap_use(struct drive *);		/* whose weather it is; NULL: the real ones again */
 void wrap_show(STACK_OF(X509) * chain); /* what tls_peer() finds on a stream without TLS; NULL: nothing */
+void wrap_work(void);			/* the worker does what is due */
 #endif
