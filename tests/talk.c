@@ -14,7 +14,8 @@
 #include "talk.h"
 #include "unit/make_cert.h"
 
-#define QUIET 30 /* turns in which nothing moves, until time may */
+#define QUIET	 30 /* turns in which nothing moves, until time may */
+#define IN_A_ROW 3  /* jobs that one moment may see, one because of the other */
 
 static void
 write_log(void *ctx, const char *line)
@@ -326,14 +327,12 @@ settle_all(struct talk *t, int (*done)(struct talk *))
 {
 	int moved;
 
-	if (settle(t, done, &moved))
-		return 1;
-	do {
-		let_jobs_end(t);
+	for (int still = 0; still < IN_A_ROW; still = moved ? 0 : still + 1) {
 		if (settle(t, done, &moved))
 			return 1;
-	} while (moved);
-	return 0;
+		let_jobs_end(t);
+	}
+	return settle(t, done, &moved);
 }
 
 int
