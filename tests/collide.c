@@ -1,4 +1,5 @@
-/* A stranger's program: it has names that Holdfast and jansson have inside, and uses Holdfast. */
+/* A stranger's program: it has names that Holdfast and jansson have inside, and uses Holdfast. Its argument is where it may
+ * write a key file. */
 #include <stdio.h>
 #include <string.h>
 #include "holdfast.h"
@@ -40,22 +41,21 @@ log_info(void)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	struct hf *h = hf_new();
 	struct hf_who who;
-	FILE *f = fopen("/tmp/holdfast-collide.key", "we");
+	FILE *f = argc == 2 ? fopen(argv[1], "we") : NULL;
 	int rc;
 
 	if (h == NULL || f == NULL)
 		return 1;
 	fputs("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n", f);
 	fclose(f);
-	rc = hf_set(h, "symmetric-key", "/tmp/holdfast-collide.key");
+	rc = hf_set(h, "symmetric-key", argv[1]);
 	rc |= hf_set(h, "registration-id", "collide-1");
 	rc |= hf_set(h, "payload", "{\"a\":[1,2]}");
 	rc |= hf_identify(h, &who);
-	remove("/tmp/holdfast-collide.key");
 	if (rc != 0 || strcmp(who.registration_id, "collide-1") != 0) {
 		fprintf(stderr, "%s\n", hf_error(h)->text);
 		return 1;

@@ -76,7 +76,7 @@ collide() {
 	dir=$(mktemp -d)
 	# shellcheck disable=SC2046
 	cc -std=c11 -Wall -Iinclude tests/collide.c "$build/src/libholdfast.a" $(pkg-config --libs openssl tss2-esys tss2-mu tss2-rc tss2-tctildr) \
-		-pthread -o "$dir/collide" && "$dir/collide" >"$dir/out" 2>&1 || { cat "$dir/out" >&2; say "tests/collide.c"; }
+		-pthread -o "$dir/collide" && "$dir/collide" "$dir/key" >"$dir/out" 2>&1 || { cat "$dir/out" >&2; say "tests/collide.c"; }
 	rm -rf "$dir"
 }
 
