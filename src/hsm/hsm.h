@@ -51,7 +51,7 @@ struct hsm {
 
 /* The settings that choose and shape an identity; the names of holdfast.h. NULL: not set. */
 struct hsm_settings {
-	const char *tpm, *cert, *key, *symmetric_key, *group_key;
+	const char *tpm, *cert, *key, *symmetric_key, *group_key, *hsm;
 	const char *registration_id; /* a derived key hangs on it */
 	const char *ek_handle, *srk_handle, *key_handle, *owner_auth_file, *endorsement_auth_file,
 	    *ek_template, *force;
@@ -68,9 +68,23 @@ int hsm_fingerprint(struct hsm *, char hex[65], struct hf_error *);
  * this leaves none. NULL: OpenSSL's queue says why. */
 EVP_PKEY *hsm_pem_key(const struct buf *text, pem_password_cb *ask, void *arg);
 
+/* x509.c: an identity that is a certificate and its key. Where they come from is a source, which is asked once: at once, or
+ * (blocks) in ops->identity(). */
+struct x509_source {
+	/* Leaf first; the caller owns both. id, 129 bytes, may be left "": it is the certificate's CN then. */
+	int (*load)(struct x509_source *, STACK_OF(X509) **, EVP_PKEY **, char *id, struct hf_error *);
+	void (*close)(struct x509_source *); /* frees it */
+	int blocks;
+};
+int
+hsm_x509_new(struct hsm **, struct x509_source *, struct hf_error *); /* takes the source, at failure too */
+/* The certificates in a PEM text, one at least. `what` names it in the error: "certificate file dev.pem". */
+int hsm_pem_chain(STACK_OF(X509) **, const struct buf *text, const char *what, struct hf_error *);
+
 /* The backends. */
 int hsm_symkey_open(
     struct hsm **, const char *file, const char *group_file, const char *registration_id, struct hf_error *);
-int hsm_file_open(struct hsm **, const char *cert_file, const char *key_uri, struct hf_error *);
+int hsm_x509_open(struct hsm **, const char *cert_file, const char *key_uri, struct hf_error *);
+int hsm_custom_open(struct hsm **, const struct hsm_settings *, struct hf_error *); /* s->hsm, a URI */
 int hsm_tpm2_open(struct hsm **, const struct hsm_settings *, struct hf_error *);
 #endif
