@@ -9,8 +9,6 @@
 		    err, HF_ERR_UNSUPPORTED, "keys of the kind %s: are not in this build", u->scheme);       \
 	}
 BACKEND(key_tpm2_open)
-BACKEND(key_provider_open)
-BACKEND(key_engine_open)
 BACKEND(key_custom_open)
 int
 hsm_custom_open(struct hsm **out, const struct hsm_settings *s, struct hf_error *err)
