@@ -211,8 +211,8 @@ struct HSM_CLIENT_X509_V2_INTERFACE_TAG;
 struct HSM_CLIENT_TPM_INTERFACE_TAG;
 struct HSM_CLIENT_KEY_INTERFACE_TAG;
 struct hf_hsm_table {
-	size_t size;		 /* sizeof(struct hf_hsm_table) */
-	int (*x509_init)(void);	 /* each of them: NULL when the library has none */
+	size_t size;		/* sizeof(struct hf_hsm_table) */
+	int (*x509_init)(void); /* each of them: NULL when the library has none */
 	void (*x509_deinit)(void);
 	int (*tpm_init)(void);
 	void (*tpm_deinit)(void);

@@ -42,7 +42,8 @@ typedef int (*HSM_CLIENT_ACTIVATE_IDENTITY_KEY)(
     HSM_CLIENT_HANDLE handle, const unsigned char *key, size_t key_len);
 /* The public keys, each as a whole TPM2B_PUBLIC. The EK is what the owner enrolls. */
 typedef int (*HSM_CLIENT_GET_ENDORSEMENT_KEY)(HSM_CLIENT_HANDLE handle, unsigned char **key, size_t *key_len);
-typedef int (*HSM_CLIENT_GET_STORAGE_ROOT_KEY)(HSM_CLIENT_HANDLE handle, unsigned char **key, size_t *key_len);
+typedef int (*HSM_CLIENT_GET_STORAGE_ROOT_KEY)(
+    HSM_CLIENT_HANDLE handle, unsigned char **key, size_t *key_len);
 /* HMAC-SHA256 of data with the activated key: 32 bytes. */
 typedef int (*HSM_CLIENT_SIGN_WITH_IDENTITY)(HSM_CLIENT_HANDLE handle, const unsigned char *data,
     size_t data_len, unsigned char **key, size_t *key_len);
@@ -136,7 +137,8 @@ typedef struct HSM_CLIENT_X509_V2_INTERFACE_TAG {
 	size_t size; /* sizeof(HSM_CLIENT_X509_V2_INTERFACE): how much of this table you know of */
 	HSM_CLIENT_CREATE hsm_client_x509_create;
 	HSM_CLIENT_DESTROY hsm_client_x509_destroy;
-	HSM_CLIENT_GET_CERTIFICATE hsm_client_get_cert; /* may return NULL as long as there is none: a CSR needs none */
+	HSM_CLIENT_GET_CERTIFICATE
+	    hsm_client_get_cert; /* may return NULL as long as there is none: a CSR needs none */
 	HSM_CLIENT_GET_COMMON_NAME hsm_client_get_common_name; /* NULL, or returning it: the certificate's */
 	HSM_CLIENT_GET_PUBLIC_KEY hsm_client_get_public_key;
 	HSM_CLIENT_GET_ALGORITHMS hsm_client_get_algorithms;

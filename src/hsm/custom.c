@@ -1,7 +1,4 @@
-#include <stdlib.h>
 #include <string.h>
-#include <openssl/ec.h>
-#include <openssl/objects.h>
 #include "base/str.h"
 #include "hsm/custom.h"
 
@@ -53,8 +50,8 @@ no_table(const struct custom_choice *c, const struct kind *k, struct hf_error *e
 
 	if (is_there(t, k->kind))
 		return custom_fail(c->lib, err, name, "returned NULL");
-	return err_set(err, HF_ERR_KEY, "%s has no %s(): it is none of type=%s", custom_name(c->lib), k->getter,
-	    k->type);
+	return err_set(err, HF_ERR_KEY, "%s has no %s(), so it cannot be of type=%s", custom_name(c->lib),
+	    k->getter, k->type);
 }
 
 static int
@@ -89,8 +86,8 @@ check_uri(const struct uri *u, struct hf_error *err)
 	return 0;
 }
 
-static int
-choose(struct custom_choice *c, const struct uri *u, const char *type, struct hf_error *err)
+int
+custom_choose(struct custom_choice *c, const struct uri *u, const char *type, struct hf_error *err)
 {
 	int rc;
 
@@ -102,16 +99,18 @@ choose(struct custom_choice *c, const struct uri *u, const char *type, struct hf
 		return rc;
 	rc = pick_table(c, type, err);
 	if (rc == 0 && c->engine && c->kind != HSM_X509)
-		rc = err_set(err, HF_ERR_ARGS, "hsm: URI: engine=%.40s: only an X.509 identity has a key in an engine",
-		    c->engine);
+		rc = err_set(err, HF_ERR_ARGS,
+		    "hsm: URI: engine=%.40s: only an X.509 identity has a key in an engine", c->engine);
 	else if (rc == 0 && c->engine && c->x509_v2)
 		rc = err_set(err, HF_ERR_ARGS,
-		    "%s signs itself (hsm_client_x509_v2_interface): its key is in no engine", custom_name(c->lib));
+		    "%s signs itself (hsm_client_x509_v2_interface): its key is in no engine",
+		    custom_name(c->lib));
 	if (rc < 0)
 		custom_close(c->lib);
 	return rc;
 }
 
+#ifdef HF_HSM_X509
 static int
 open_x509(struct hsm **out, const struct custom_choice *c, struct hf_error *err)
 {
@@ -120,6 +119,20 @@ open_x509(struct hsm **out, const struct custom_choice *c, struct hf_error *err)
 
 	return rc < 0 ? rc : hsm_x509_new(out, source, err);
 }
+#else
+#define open_x509(out, c, err) left_out(c, "X.509 (hsm_type_x509=OFF)", err)
+#endif
+#ifndef HF_HSM_SYMKEY
+#define custom_symkey_open(out, c, err) left_out(c, "symmetric keys (hsm_type_symm_key=OFF)", err)
+#endif
+#if !defined(HF_HSM_X509) || !defined(HF_HSM_SYMKEY)
+static int
+left_out(const struct custom_choice *c, const char *what, struct hf_error *err)
+{
+	custom_close(c->lib);
+	return err_set(err, HF_ERR_UNSUPPORTED, "this build of Holdfast was made without %s", what);
+}
+#endif
 
 int
 hsm_custom_open(struct hsm **out, const struct hsm_settings *s, struct hf_error *err)
@@ -136,7 +149,7 @@ hsm_custom_open(struct hsm **out, const struct hsm_settings *s, struct hf_error 
 		rc = err_set(err, HF_ERR_ARGS,
 		    "a custom HSM is named \"hsm:\", for the one that is linked in, or \"hsm:/PATH/TO/IT.so\"");
 	else
-		rc = choose(&c, &u, uri_query(&u, "type"), err);
+		rc = custom_choose(&c, &u, uri_query(&u, "type"), err);
 	if (rc < 0)
 		goto fail;
 	c.id = s->registration_id;
@@ -148,58 +161,5 @@ hsm_custom_open(struct hsm **out, const struct hsm_settings *s, struct hf_error 
 		rc = custom_symkey_open(out, &c, err);
 fail:
 	uri_fini(&u);
-	return rc;
-}
-
-/* A key to sign certificates and requests with is an X.509 identity's. */
-static int
-choose_key(struct custom_choice *c, const struct uri *u, struct hf_error *err)
-{
-	const char *type = uri_query(u, "type");
-
-	if (type && strcmp(type, "x509") != 0)
-		return err_set(err, HF_ERR_ARGS,
-		    "hsm: URI: type=%.40s: only type=x509 has a private key of that kind", type);
-	return choose(c, u, "x509", err);
-}
-
-int
-key_custom_open(EVP_PKEY **out, const struct uri *u, const struct key_open *o, struct hf_error *err)
-{
-	static const struct key_open none;
-	struct custom_choice c;
-	int rc;
-
-	*out = NULL;
-	if (o && o->inside)
-		return err_set(err, HF_ERR_ARGS, "a custom HSM may not name another one (hsm:) as its key");
-	rc = choose_key(&c, u, err);
-	return rc < 0 ? rc : custom_x509_key(out, &c, o ? o : &none, err);
-}
-
-int
-key_custom_make(const struct uri *u, const struct key_kind *k, struct buf *made, struct hf_error *err)
-{
-	int nid = k->rsa_bits ? 0 : EC_curve_nist2nid(k->group);
-	struct custom_choice c;
-	char kind[16];
-	int rc;
-
-	if (!k->rsa_bits && nid == NID_undef)
-		nid = OBJ_sn2nid(k->group);
-	if (k->rsa_bits)
-		rc = str_fmt(kind, sizeof kind, "rsa%d", k->rsa_bits);
-	else
-		rc = str_fmt(kind, sizeof kind, "p%d",
-		    nid == NID_secp521r1   ? 521
-		    : nid == NID_secp384r1 ? 384
-					   : 256);
-	if (rc < 0)
-		return err_set(err, HF_ERR_ARGS, "there is no such kind of key");
-	rc = choose_key(&c, u, err);
-	if (rc == 0)
-		rc = custom_x509_make(&c, kind, err);
-	if (rc == 0 && buf_puts(made, u->text) < 0)
-		rc = err_memory(err);
 	return rc;
 }

@@ -3,6 +3,7 @@
  * sentence names library and function.
  *
  *	custom.c		a URI: which library, which kind of identity
+ *	custom_key.c		the same for a key alone
  *	custom_library.c	loaded, started, and called: one call at a time
  *	custom_x509.c		certificate and key
  *	custom_sign.c		a key that signs (version 2 of the contract)
@@ -22,6 +23,7 @@
  * other threads may be in is never unmapped. */
 struct custom;
 int custom_open(struct custom **, const char *path, struct hf_error *); /* path "": the linked-in one */
+struct custom *custom_hold(struct custom *);				/* one more holder */
 void custom_close(struct custom *);					/* NULL is fine */
 const struct hf_hsm_table *custom_table(const struct custom *);
 const char *custom_name(const struct custom *); /* for sentences: "custom HSM /usr/lib/acme.so" */
@@ -38,19 +40,19 @@ struct custom_session {
 	HSM_CLIENT_DESTROY destroy;
 };
 /* Calls create(), the first time. `prefix` names the functions: "hsm_client_x509" for hsm_client_x509_create(). */
-int custom_begin(struct custom_session *, HSM_CLIENT_CREATE, HSM_CLIENT_DESTROY, const char *prefix,
-    struct hf_error *);
+int custom_begin(
+    struct custom_session *, HSM_CLIENT_CREATE, HSM_CLIENT_DESTROY, const char *prefix, struct hf_error *);
 void custom_end(struct custom_session *); /* calls destroy(), if need be, and closes the library */
 
 /* These call one function, between enter and leave, check what comes, and free the original, wiped. Texts and bytes are appended. */
 typedef char *custom_text_fn(HSM_CLIENT_HANDLE);
 typedef int custom_bytes_fn(HSM_CLIENT_HANDLE, unsigned char **, size_t *);
 /* 1: a text; 0: NULL or "". fn NULL is 0 as well. */
-int custom_ask(struct custom_session *, custom_text_fn *, const char *name, size_t max, struct buf *,
-    struct hf_error *);
+int custom_ask(
+    struct custom_session *, custom_text_fn *, const char *name, size_t max, struct buf *, struct hf_error *);
 /* The same where there has to be one. */
-int custom_text(struct custom_session *, custom_text_fn *, const char *name, size_t max, struct buf *,
-    struct hf_error *);
+int custom_text(
+    struct custom_session *, custom_text_fn *, const char *name, size_t max, struct buf *, struct hf_error *);
 /* What a function handed out with its result `rc`. */
 int custom_take(struct custom_session *, int rc, unsigned char *p, size_t n, const char *name, size_t max,
     struct buf *, struct hf_error *);
@@ -68,6 +70,8 @@ struct custom_choice {
 	const char *engine; /* beside the key; NULL: none. Lent */
 	const char *id;	    /* the registration id, when the user gave one. Lent */
 };
+/* type: "x509", "tpm" or "symmetric"; NULL: the first that there is, in this order. */
+int custom_choose(struct custom_choice *, const struct uri *, const char *type, struct hf_error *);
 /* Each takes the library, at failure too. */
 int custom_x509_source(struct x509_source **, const struct custom_choice *, struct hf_error *);
 int custom_x509_key(EVP_PKEY **, const struct custom_choice *, const struct key_open *, struct hf_error *);
@@ -76,6 +80,6 @@ int custom_tpm_open(struct hsm **, const struct custom_choice *, struct hf_error
 int custom_symkey_open(struct hsm **, const struct custom_choice *, struct hf_error *);
 
 /* custom_sign.c: the key of a version 2 session, as one that signs. The session goes with it once it works. */
-int custom_signer(
-    EVP_PKEY **, struct custom_session *, const HSM_CLIENT_X509_V2_INTERFACE *, struct hf_error *);
+int
+custom_signer(EVP_PKEY **, struct custom_session *, const HSM_CLIENT_X509_V2_INTERFACE *, struct hf_error *);
 #endif

@@ -187,7 +187,8 @@ custom_open(struct custom **out, const char *path, struct hf_error *err)
 		so = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
 		ERR_clear_error();
 		if (!so)
-			return err_set(err, HF_ERR_KEY, "custom HSM %s cannot be loaded: %s", path, dlerror());
+			return err_set(
+			    err, HF_ERR_KEY, "custom HSM %s cannot be loaded: %s", path, dlerror());
 	}
 	pthread_mutex_lock(&all);
 	if (!so && !has_getter(&linked))
@@ -214,6 +215,15 @@ end(struct custom *c)
 		c->table.x509_deinit();
 	ERR_clear_error();
 	drop(c);
+}
+
+struct custom *
+custom_hold(struct custom *c)
+{
+	pthread_mutex_lock(&all);
+	c->holders++;
+	pthread_mutex_unlock(&all);
+	return c;
 }
 
 void

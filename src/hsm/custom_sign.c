@@ -93,7 +93,8 @@ read_algorithms(char *text)
 }
 
 static int
-take_algorithms(struct custom_session *s, const HSM_CLIENT_X509_V2_INTERFACE *t, const EVP_PKEY *pub, unsigned *can, struct hf_error *err)
+take_algorithms(struct custom_session *s, const HSM_CLIENT_X509_V2_INTERFACE *t, const EVP_PKEY *pub,
+    unsigned *can, struct hf_error *err)
 {
 	unsigned fit = EVP_PKEY_is_a(pub, "EC") ? SIGN_ALL(SIGN_ECDSA)
 						: SIGN_ALL(SIGN_RSA_PKCS1) | SIGN_ALL(SIGN_RSA_PSS);
@@ -101,8 +102,7 @@ take_algorithms(struct custom_session *s, const HSM_CLIENT_X509_V2_INTERFACE *t,
 	char *words;
 	int rc;
 
-	rc = custom_text(s, t->hsm_client_get_algorithms, "hsm_client_get_algorithms", 4096,
-	    &text, err);
+	rc = custom_text(s, t->hsm_client_get_algorithms, "hsm_client_get_algorithms", 4096, &text, err);
 	words = rc == 0 ? buf_str(&text) : NULL;
 	if (rc == 0 && !words)
 		rc = err_memory(err);
@@ -110,14 +110,16 @@ take_algorithms(struct custom_session *s, const HSM_CLIENT_X509_V2_INTERFACE *t,
 		*can = read_algorithms(words) & fit;
 	if (rc == 0 && *can == 0)
 		rc = custom_fail(s->lib, err, "hsm_client_get_algorithms",
-		    EVP_PKEY_is_a(pub, "EC") ? "names nothing that its EC key could do, such as ecdsa-sha256"
-					     : "names nothing that its RSA key could do, such as rsa-pss-sha256");
+		    EVP_PKEY_is_a(pub, "EC")
+			? "names nothing that its EC key could do, such as ecdsa-sha256"
+			: "names nothing that its RSA key could do, such as rsa-pss-sha256");
 	buf_free(&text);
 	return rc;
 }
 
 static int
-take_public(struct custom_session *s, const HSM_CLIENT_X509_V2_INTERFACE *t, EVP_PKEY **pub, struct hf_error *err)
+take_public(
+    struct custom_session *s, const HSM_CLIENT_X509_V2_INTERFACE *t, EVP_PKEY **pub, struct hf_error *err)
 {
 	struct buf text = { 0 };
 	BIO *bio = NULL;
@@ -125,8 +127,8 @@ take_public(struct custom_session *s, const HSM_CLIENT_X509_V2_INTERFACE *t, EVP
 
 	if (!t->hsm_client_get_public_key)
 		return custom_fail(s->lib, err, "hsm_client_get_public_key", "is NULL in its table");
-	rc = custom_ask(s, t->hsm_client_get_public_key, "hsm_client_get_public_key",
-	    CUSTOM_TEXT_MAX, &text, err);
+	rc = custom_ask(
+	    s, t->hsm_client_get_public_key, "hsm_client_get_public_key", CUSTOM_TEXT_MAX, &text, err);
 	if (rc == 0)
 		rc = custom_fail(s->lib, err, "hsm_client_get_public_key",
 		    "returned NULL: there is no key yet; make one with holdfast key, if it can");
@@ -146,7 +148,8 @@ fail:
 }
 
 int
-custom_signer(EVP_PKEY **out, struct custom_session *s, const HSM_CLIENT_X509_V2_INTERFACE *t, struct hf_error *err)
+custom_signer(
+    EVP_PKEY **out, struct custom_session *s, const HSM_CLIENT_X509_V2_INTERFACE *t, struct hf_error *err)
 {
 	struct remote *r;
 	int rc;

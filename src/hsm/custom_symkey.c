@@ -139,9 +139,8 @@ hsm_custom_set_symmetric_key(struct hsm *h, const char *name, const char *key, s
 	rc = fn(k->session.handle, name, key);
 	custom_leave(k->session.lib);
 	if (rc != 0)
-		return err_set(err, HF_ERR_KEY,
-		    "%s: hsm_client_set_symm_key_info() failed (it returned %d)", custom_name(k->session.lib),
-		    rc);
+		return err_set(err, HF_ERR_KEY, "%s: hsm_client_set_symm_key_info() failed (it returned %d)",
+		    custom_name(k->session.lib), rc);
 	hsm_close(k->key);
 	k->key = NULL;
 	return 0;

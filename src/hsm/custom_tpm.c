@@ -37,8 +37,8 @@ begin(struct tpm *t, struct hf_error *err)
 }
 
 static int
-take_public(struct tpm *t, HSM_CLIENT_GET_ENDORSEMENT_KEY fn, const char *name, struct buf *out,
-    struct hf_error *err)
+take_public(
+    struct tpm *t, HSM_CLIENT_GET_ENDORSEMENT_KEY fn, const char *name, struct buf *out, struct hf_error *err)
 {
 	unsigned char *p = NULL;
 	size_t n = 0;
@@ -150,8 +150,8 @@ sign(struct tpm *t, const void *data, size_t n, uint8_t mac[MAC_LEN], struct hf_
 	custom_leave(t->session.lib);
 	rc = custom_take(&t->session, rc, p, len, name, PUBLIC_MAX, &got, err);
 	if (rc == 0 && buf_size(&got) != MAC_LEN)
-		rc = custom_fail(t->session.lib, err, name,
-		    "returned what is no HMAC-SHA256: that has 32 bytes");
+		rc = custom_fail(
+		    t->session.lib, err, name, "returned what is no HMAC-SHA256: that has 32 bytes");
 	if (rc == 0)
 		memcpy(mac, buf_data(&got), MAC_LEN);
 	buf_free(&got);

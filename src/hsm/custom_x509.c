@@ -7,7 +7,8 @@
 /* Version 1 and what it takes from a library; version 2 shares its head. */
 struct source {
 	struct x509_source source;
-	struct custom_session session;
+	struct custom *lib;
+	struct custom_session session; /* has a hold of its own: it goes with a key that signs */
 	const HSM_CLIENT_X509_INTERFACE *v1;
 	HSM_CLIENT_X509_V2_INTERFACE v2;
 	char *engine, *id;
@@ -44,8 +45,8 @@ pem_key(EVP_PKEY **out, const struct custom *lib, const struct buf *text, struct
 
 /* The engine's own name for the key is handed on as it is, whatever stands in it. */
 static int
-engine_key(EVP_PKEY **out, const char *engine, const char *name, const struct key_open *o,
-    struct hf_error *err)
+engine_key(
+    EVP_PKEY **out, const char *engine, const char *name, const struct key_open *o, struct hf_error *err)
 {
 	struct uri u = { .scheme = "engine" };
 	struct buf path = { 0 };
@@ -99,17 +100,18 @@ alias_key(EVP_PKEY **out, const struct source *s, struct buf *text, X509 *cert, 
 	if (s->engine)
 		return engine_key(out, s->engine, t, &o, err);
 	if (strstr(t, "-----BEGIN "))
-		return pem_key(out, s->session.lib, text, err);
-	return uri_key(out, s->session.lib, t, &o, err);
+		return pem_key(out, s->lib, text, err);
+	return uri_key(out, s->lib, t, &o, err);
 }
 
 static int
 begin(struct source *s, struct hf_error *err)
 {
 	HSM_CLIENT_CREATE create = s->v1 ? s->v1->hsm_client_x509_create : s->v2.hsm_client_x509_create;
-	HSM_CLIENT_DESTROY destroy =
-	    s->v1 ? s->v1->hsm_client_x509_destroy : s->v2.hsm_client_x509_destroy;
+	HSM_CLIENT_DESTROY destroy = s->v1 ? s->v1->hsm_client_x509_destroy : s->v2.hsm_client_x509_destroy;
 
+	if (!s->session.lib)
+		s->session.lib = custom_hold(s->lib);
 	return custom_begin(&s->session, create, destroy, "hsm_client_x509", err);
 }
 
@@ -139,23 +141,35 @@ take_name(struct source *s, char *id, struct hf_error *err)
 				 CUSTOM_NAME_MAX)
 			   : 0;
 	if (s->v1)
-		rc = custom_text(&s->session, s->v1->hsm_client_get_common_name,
-		    "hsm_client_get_common_name", CUSTOM_NAME_MAX, &name, err);
+		rc = custom_text(&s->session, s->v1->hsm_client_get_common_name, "hsm_client_get_common_name",
+		    CUSTOM_NAME_MAX, &name, err);
 	else
 		rc = custom_ask(&s->session, s->v2.hsm_client_get_common_name, "hsm_client_get_common_name",
 		    CUSTOM_NAME_MAX, &name, err);
 	if (rc >= 0 && buf_size(&name) > 0 &&
 	    (str_copy(id, CUSTOM_NAME_MAX + 1, buf_data(&name), buf_size(&name)) < 0 ||
 		!str_is_registration_id(id)))
-		rc = custom_fail(s->session.lib, err, "hsm_client_get_common_name",
+		rc = custom_fail(s->lib, err, "hsm_client_get_common_name",
 		    "returned what is no registration id: 1 to 128 letters, digits, - . _ :, the last a letter, digit or dash");
 	buf_free(&name);
 	return rc < 0 ? rc : 0;
 }
 
 static int
-load_v1(
-    struct x509_source *source, STACK_OF(X509) * *chain, EVP_PKEY **key, char *id, struct hf_error *err)
+check_pair(const struct source *s, STACK_OF(X509) * chain, EVP_PKEY **key, struct hf_error *err)
+{
+	if (X509_check_private_key(sk_X509_value(chain, 0), *key) == 1)
+		return 0;
+	EVP_PKEY_free(*key);
+	*key = NULL;
+	ERR_clear_error();
+	return err_set(err, HF_ERR_KEY,
+	    "%s: its key does not belong to the certificate of hsm_client_get_cert() (the first one)",
+	    custom_name(s->lib));
+}
+
+static int
+load_v1(struct x509_source *source, STACK_OF(X509) * *chain, EVP_PKEY **key, char *id, struct hf_error *err)
 {
 	struct source *s = (struct source *)source;
 	struct buf cert = { 0 }, text = { 0 };
@@ -163,13 +177,15 @@ load_v1(
 
 	*chain = NULL;
 	if ((rc = begin(s, err)) < 0 ||
-	    (rc = custom_text(&s->session, s->v1->hsm_client_get_cert, "hsm_client_get_cert",
-		 CUSTOM_TEXT_MAX, &cert, err)) < 0 ||
+	    (rc = custom_text(&s->session, s->v1->hsm_client_get_cert, "hsm_client_get_cert", CUSTOM_TEXT_MAX,
+		 &cert, err)) < 0 ||
 	    (rc = custom_text(&s->session, s->v1->hsm_client_get_key, "hsm_client_get_key", CUSTOM_KEY_MAX,
 		 &text, err)) < 0 ||
-	    (rc = take_name(s, id, err)) < 0 || (rc = chain_of(chain, s->session.lib, &cert, err)) < 0)
+	    (rc = take_name(s, id, err)) < 0 || (rc = chain_of(chain, s->lib, &cert, err)) < 0)
 		goto fail;
 	rc = alias_key(key, s, &text, sk_X509_value(*chain, 0), NULL, err);
+	if (rc == 0)
+		rc = check_pair(s, *chain, key, err);
 fail:
 	if (rc < 0) {
 		sk_X509_pop_free(*chain, X509_free);
@@ -181,8 +197,7 @@ fail:
 }
 
 static int
-load_v2(
-    struct x509_source *source, STACK_OF(X509) * *chain, EVP_PKEY **key, char *id, struct hf_error *err)
+load_v2(struct x509_source *source, STACK_OF(X509) * *chain, EVP_PKEY **key, char *id, struct hf_error *err)
 {
 	struct source *s = (struct source *)source;
 	struct buf cert = { 0 };
@@ -193,12 +208,13 @@ load_v2(
 					     "hsm_client_get_cert", CUSTOM_TEXT_MAX, &cert, err)) < 0)
 		goto fail;
 	if (rc == 0)
-		rc = custom_fail(s->session.lib, err, "hsm_client_get_cert",
+		rc = custom_fail(s->lib, err, "hsm_client_get_cert",
 		    "returned NULL: there is no certificate yet; ask for one with holdfast csr");
-	if (rc < 0 || (rc = take_name(s, id, err)) < 0 ||
-	    (rc = chain_of(chain, s->session.lib, &cert, err)) < 0)
+	if (rc < 0 || (rc = take_name(s, id, err)) < 0 || (rc = chain_of(chain, s->lib, &cert, err)) < 0)
 		goto fail;
 	rc = custom_signer(key, &s->session, &s->v2, err);
+	if (rc == 0)
+		rc = check_pair(s, *chain, key, err);
 fail:
 	if (rc < 0) {
 		sk_X509_pop_free(*chain, X509_free);
@@ -214,6 +230,7 @@ close_source(struct x509_source *source)
 	struct source *s = (struct source *)source;
 
 	custom_end(&s->session);
+	custom_close(s->lib);
 	str_free(&s->engine);
 	str_free(&s->id);
 	free(s);
@@ -224,7 +241,7 @@ static int
 copy_v2(struct source *s, const HSM_CLIENT_X509_V2_INTERFACE *t, struct hf_error *err)
 {
 	if (t->size < offsetof(HSM_CLIENT_X509_V2_INTERFACE, hsm_client_make_key) || t->size > 65536)
-		return custom_fail(s->session.lib, err, "hsm_client_x509_v2_interface",
+		return custom_fail(s->lib, err, "hsm_client_x509_v2_interface",
 		    "returned a table whose size cannot be; its first member is sizeof(HSM_CLIENT_X509_V2_INTERFACE)");
 	memcpy(&s->v2, t, t->size < sizeof s->v2 ? t->size : sizeof s->v2);
 	return 0;
@@ -241,7 +258,7 @@ source_new(struct source **out, const struct custom_choice *c, struct hf_error *
 		return err_memory(err);
 	}
 	s->source = (struct x509_source){ c->x509_v2 ? load_v2 : load_v1, close_source, 1 };
-	s->session.lib = c->lib;
+	s->lib = c->lib;
 	s->v1 = c->x509_v2 ? NULL : c->x509;
 	if (c->x509_v2)
 		rc = copy_v2(s, c->x509_v2, err);
@@ -274,12 +291,14 @@ key_v1(EVP_PKEY **out, struct source *s, const struct key_open *o, struct hf_err
 	X509 *leaf = o->cert;
 	int rc;
 
-	rc = custom_text(&s->session, s->v1->hsm_client_get_key, "hsm_client_get_key", CUSTOM_KEY_MAX, &text, err);
+	rc = custom_text(
+	    &s->session, s->v1->hsm_client_get_key, "hsm_client_get_key", CUSTOM_KEY_MAX, &text, err);
 	if (rc < 0)
 		goto fail;
-	if (!leaf && custom_ask(&s->session, s->v1->hsm_client_get_cert, "hsm_client_get_cert",
-			 CUSTOM_TEXT_MAX, &cert, &ignored) == 1 &&
-	    chain_of(&chain, s->session.lib, &cert, &ignored) == 0)
+	if (!leaf &&
+	    custom_ask(&s->session, s->v1->hsm_client_get_cert, "hsm_client_get_cert", CUSTOM_TEXT_MAX, &cert,
+		&ignored) == 1 &&
+	    chain_of(&chain, s->lib, &cert, &ignored) == 0)
 		leaf = sk_X509_value(chain, 0);
 	rc = alias_key(out, s, &text, leaf, o->log, err);
 fail:
@@ -313,14 +332,14 @@ make(struct source *s, const char *kind, struct hf_error *err)
 		return rc;
 	if (!s->v2.hsm_client_make_key)
 		return err_set(err, HF_ERR_UNSUPPORTED, "%s makes no keys: it has no hsm_client_make_key()",
-		    custom_name(s->session.lib));
-	custom_enter(s->session.lib);
+		    custom_name(s->lib));
+	custom_enter(s->lib);
 	rc = s->v2.hsm_client_make_key(s->session.handle, kind);
-	custom_leave(s->session.lib);
+	custom_leave(s->lib);
 	if (rc == 0)
 		return 0;
 	return err_set(err, HF_ERR_KEY, "%s: hsm_client_make_key() failed to make a %s key (it returned %d)",
-	    custom_name(s->session.lib), kind, rc);
+	    custom_name(s->lib), kind, rc);
 }
 
 int
