@@ -8,7 +8,6 @@
 		return err_set(                                                                              \
 		    err, HF_ERR_UNSUPPORTED, "keys of the kind %s: are not in this build", u->scheme);       \
 	}
-BACKEND(key_tpm2_open)
 BACKEND(key_provider_open)
 BACKEND(key_engine_open)
 BACKEND(key_custom_open)
