@@ -194,10 +194,7 @@ static int
 key_sign(struct signer *s, enum sign_alg alg, enum sign_hash hash, const uint8_t *digest, size_t n,
     uint8_t *sig, size_t *len, struct hf_error *err)
 {
-	int rc = sign_any((struct key *)s, alg, hash, digest, n, sig, len, err);
-
-	ERR_clear_error(); /* SoftHSM's, who uses the same OpenSSL */
-	return rc;
+	return sign_any((struct key *)s, alg, hash, digest, n, sig, len, err);
 }
 
 static int
@@ -205,10 +202,8 @@ key_raw(struct signer *s, const uint8_t *em, size_t n, uint8_t *out, struct hf_e
 {
 	CK_MECHANISM how = { CKM_RSA_X_509, NULL, 0 };
 	size_t len = n;
-	int rc = sign_rsa((struct key *)s, &how, em, n, out, &len, err);
 
-	ERR_clear_error();
-	return rc;
+	return sign_rsa((struct key *)s, &how, em, n, out, &len, err);
 }
 
 static void
@@ -216,12 +211,13 @@ key_close(struct signer *s)
 {
 	struct key *k = (struct key *)s;
 
+	ERR_set_mark(); /* SoftHSM leaves words on the queue of the OpenSSL that it shares with us */
 	pkcs11_close(&k->p);
+	ERR_pop_to_mark();
 	EVP_PKEY_free(s->pub);
 	str_free(&k->uri);
 	buf_free(&k->pin);
 	free(k);
-	ERR_clear_error();
 }
 
 static const struct signer_ops ops = { .sign = key_sign, .close = key_close };
@@ -316,12 +312,12 @@ key_pkcs11_open(EVP_PKEY **out, const struct uri *uri, const struct key_open *op
 	if (!k)
 		return err_memory(err);
 	k->signer.ops = &ops;
+	ERR_set_mark();
 	rc = open_key(k, uri, open, err);
+	ERR_pop_to_mark();
 	k->p.from = NULL;
-	if (rc < 0)
-		key_close(&k->signer);
-	else
-		rc = remotekey_new(out, &k->signer, err);
-	ERR_clear_error();
+	if (rc == 0)
+		return remotekey_new(out, &k->signer, err);
+	key_close(&k->signer);
 	return rc;
 }

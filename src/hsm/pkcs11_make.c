@@ -155,10 +155,12 @@ int
 key_pkcs11_make(const struct uri *uri, const struct key_kind *kind, struct buf *made, struct hf_error *err)
 {
 	struct pkcs11 p = { 0 };
-	int rc = make(&p, uri, kind, made, err);
+	int rc;
 
+	ERR_set_mark();
+	rc = make(&p, uri, kind, made, err);
 	pkcs11_close(&p);
-	ERR_clear_error();
+	ERR_pop_to_mark();
 	return rc;
 }
 
@@ -240,9 +242,11 @@ int
 key_pkcs11_each(const struct uri *uri, key_each_fn *fn, void *ctx, struct hf_error *err)
 {
 	struct pkcs11 p = { 0 };
-	int rc = each(&p, uri, fn, ctx, err);
+	int rc;
 
+	ERR_set_mark();
+	rc = each(&p, uri, fn, ctx, err);
 	pkcs11_close(&p);
-	ERR_clear_error();
+	ERR_pop_to_mark();
 	return rc;
 }
