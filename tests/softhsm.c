@@ -69,6 +69,17 @@ softhsm_tool(const char *dir, const char *fmt, ...)
 	return shell(dir, line);
 }
 
+int
+softhsm_public(const char *dir, const char *which, const char *path)
+{
+	char line[900];
+
+	snprintf(line, sizeof line,
+	    "PKCS11_MODULE_PATH=%s openssl pkey -engine pkcs11 -inform engine -pubin -in 'pkcs11:%s;type=public?pin-value=%s' -pubout -out %s",
+	    SOFTHSM_MODULE, which, SOFTHSM_PIN, path);
+	return shell(dir, line);
+}
+
 static int
 drop(const char *path, const struct stat *st, int type, struct FTW *at)
 {

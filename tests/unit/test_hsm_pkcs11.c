@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include "base/str.h"
@@ -70,28 +71,28 @@ refused(int code, const char *words, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(uri, sizeof uri, fmt, ap);
 	va_end(ap);
-	assert_null(try_open(uri));
-	assert_int_equal(err.code, code);
+	if (try_open(uri))
+		fail_msg("%s was opened", uri);
 	says(words);
+	assert_int_equal(err.code, code);
 }
 
 /* What a stranger says that the public key is. */
 static EVP_PKEY *
-public_of(const char *label)
+public_of(const char *which)
 {
-	char path[100];
+	char path[100], all[200];
 	EVP_PKEY *pub;
-	BIO *bio;
+	FILE *f;
 
-	snprintf(path, sizeof path, "%s/pub.der", dir);
-	assert_int_equal(softhsm_tool(dir, "--token-label line7 --read-object --type pubkey --label %s -o %s",
-			     label, path),
-	    0);
-	bio = BIO_new_file(path, "r");
-	assert_non_null(bio);
-	pub = d2i_PUBKEY_bio(bio, NULL);
+	snprintf(path, sizeof path, "%s/pub.pem", dir);
+	snprintf(all, sizeof all, "token=line7;%s", which);
+	assert_int_equal(softhsm_public(dir, all, path), 0);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	pub = PEM_read_PUBKEY(f, NULL, NULL, NULL);
 	assert_non_null(pub);
-	BIO_free(bio);
+	fclose(f);
 	return pub;
 }
 
@@ -181,7 +182,7 @@ make(void **state)
 {
 	(void)state;
 	if (!mkdtemp(dir) || softhsm_start(dir) < 0 || softhsm_token(dir, "line7") < 0 ||
-	    softhsm_token(dir, "spare") < 0)
+	    softhsm_token(dir, "spare") < 0 || softhsm_token(dir, "other") < 0)
 		return -1;
 	put_text("pin", SOFTHSM_PIN "\n");
 	put_text("wrong", "4321\n");
@@ -196,8 +197,8 @@ make(void **state)
 	MAKE("--key-type EC:prime256v1 --label twin --id 05 --usage-sign");
 	MAKE("--key-type EC:prime256v1 --label twin --id 06 --usage-sign");
 	MAKE("--key-type EC:prime256v1 --label asks --id 07 --usage-sign --always-auth");
-	MAKE("--key-type EC:edwards25519 --label ed --id 08 --usage-sign");
-	return 0;
+	return softhsm_tool(
+	    dir, "--token-label other --keypairgen --key-type EC:edwards25519 --label ed --usage-sign");
 }
 
 static int
@@ -218,9 +219,9 @@ behave(void **state)
 }
 
 static void
-signs_with(const char *path, const char *label)
+signs_with(const char *path, const char *which)
 {
-	EVP_PKEY *key = open_key(path), *pub = public_of(label);
+	EVP_PKEY *key = open_key(path), *pub = public_of(which);
 
 	assert_int_equal(remotekey_is(key), 1);
 	signs_all(key, pub);
@@ -232,13 +233,13 @@ static void
 opens(void **state)
 {
 	(void)state;
-	signs_with("token=line7;object=p256", "p256");
-	signs_with("token=line7;object=p384;type=private", "p384");
-	signs_with("token=line7;object=p521", "p521");
-	signs_with("token=line7;object=rsa", "rsa");
-	signs_with("token=line7;id=%01", "p256");
-	signs_with("token=line7;object=twin;id=%05", "twin");
-	signs_with("model=SoftHSM%20v2;token=line7;object=p256", "p256");
+	signs_with("token=line7;object=p256", "object=p256");
+	signs_with("token=line7;object=p384;type=private", "object=p384");
+	signs_with("token=line7;object=p521", "object=p521");
+	signs_with("token=line7;object=rsa", "object=rsa");
+	signs_with("token=line7;id=%01", "object=p256");
+	signs_with("token=line7;object=twin;id=%05", "id=%05");
+	signs_with("model=SoftHSM%20v2;token=line7;object=p256", "object=p256");
 	assert_string_equal(said, "");
 }
 
@@ -247,7 +248,7 @@ static void
 shares_the_token(void **state)
 {
 	EVP_PKEY *a = open_key("token=line7;object=p256"), *b = open_key("token=line7;object=rsa");
-	EVP_PKEY *pub = public_of("rsa"), *c;
+	EVP_PKEY *pub = public_of("object=rsa"), *c;
 
 	(void)state;
 	EVP_PKEY_free(a);
@@ -270,7 +271,8 @@ warns_of_a_pin(void **state)
 	    SOFTHSM_MODULE, SOFTHSM_PIN);
 	key = try_open(uri);
 	assert_non_null(key);
-	assert_non_null(strstr(said, "PKCS#11 token line7"));
+	if (!strstr(said, "PKCS#11 token line7"))
+		fail_msg("warning: %s", said);
 	assert_null(strstr(said, SOFTHSM_PIN));
 	EVP_PKEY_free(key);
 }
@@ -320,24 +322,25 @@ refuses(void **state)
 	says("p384");
 	says("twin");
 	refused(HF_ERR_KEY, "line7", "pkcs11:token=nobody;object=p256?%s", query);
-	refused(HF_ERR_KEY, "2 tokens", "pkcs11:object=p256?%s", query);
+	refused(HF_ERR_KEY, "3 tokens", "pkcs11:object=p256?%s", query);
 	says("token=");
 	refused(HF_ERR_KEY, "2 private keys", "pkcs11:token=line7;object=twin?%s", query);
 	says("id=");
 	refused(HF_ERR_KEY, "in fact there is none", "pkcs11:token=spare?%s", query);
 	refused(HF_ERR_ARGS, "type=", "pkcs11:token=line7;object=p256;type=cert?%s", query);
 	refused(HF_ERR_ARGS, "RFC 7512", "pkcs11:token=line7;objct=p256?%s", query);
-	refused(HF_ERR_ARGS, "RFC 7512", "pkcs11:token=line7;pin-value=%s?%s", SOFTHSM_PIN, query);
+	refused(HF_ERR_ARGS, "RFC 7512", "pkcs11:token=line7;object=pin-value;pin-value=%s?%s", SOFTHSM_PIN,
+	    query);
 	refused(HF_ERR_ARGS, "RFC 7512", "pkcs11:token=line%%zz?%s", query);
 	refused(HF_ERR_ARGS, "colour", "pkcs11:token=line7;object=p256?colour=red&%s", query);
-	refused(HF_ERR_UNSUPPORTED, "neither an RSA nor an EC key", "pkcs11:token=line7;object=ed?%s", query);
+	refused(HF_ERR_UNSUPPORTED, "neither an RSA nor an EC key", "pkcs11:token=other;object=ed?%s", query);
 }
 
 /* A certificate, or a public object, for an EC key: without them nothing tells the point. */
 static void
 finds_the_public_half(void **state)
 {
-	EVP_PKEY *pub = public_of("p384"), *key, *ca = EVP_EC_gen("P-256");
+	EVP_PKEY *pub = public_of("object=p384"), *key, *ca = EVP_EC_gen("P-256");
 	X509 *cert = X509_new();
 	const struct key_open open = { .cert = cert };
 	char uri[600], path[100];
@@ -373,7 +376,7 @@ finds_the_public_half(void **state)
 static void
 asks_each_time(void **state)
 {
-	EVP_PKEY *pub = public_of("asks"), *key = open_key("token=line7;object=asks");
+	EVP_PKEY *pub = public_of("object=asks"), *key = open_key("token=line7;object=asks");
 	char uri[600];
 
 	(void)state;
@@ -399,7 +402,7 @@ misbehaves(void **state)
 	} row[] = {
 		{ "initialize", "bad_pkcs11.so: cannot initialize it: CKR_GENERAL_ERROR", HF_ERR_KEY },
 		{ "slots", "CKR_DEVICE_ERROR", HF_ERR_KEY },
-		{ "slots-many", "no token is there", 0 },
+		{ "slots-many", "tokens fit the URI", HF_ERR_KEY },
 		{ "session", "cannot open a session: CKR_TOKEN_NOT_PRESENT", HF_ERR_KEY },
 		{ "pin-locked", "CKR_PIN_LOCKED", HF_ERR_KEY },
 		{ "keypad-no", "CKR_FUNCTION_CANCELED", HF_ERR_KEY },
@@ -414,18 +417,12 @@ misbehaves(void **state)
 		{ "mechanism", "CKM_ECDSA", HF_ERR_UNSUPPORTED },
 	};
 	char uri[600];
-	EVP_PKEY *key;
 
 	(void)state;
 	snprintf(uri, sizeof uri, "pkcs11:token=line7;object=p256?%s", bad);
 	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
 		setenv("BAD_PKCS11", row[i].how, 1);
-		key = try_open(uri);
-		EVP_PKEY_free(key);
-		if (row[i].code && !key)
-			says(row[i].words);
-		if (row[i].code && err.code != row[i].code)
-			fail_msg("%s: %d %s", row[i].how, err.code, err.text);
+		refused(row[i].code, row[i].words, "%s", uri);
 	}
 }
 
@@ -454,7 +451,7 @@ tells_what_is_left(void **state)
 static void
 has_a_keypad(void **state)
 {
-	EVP_PKEY *pub = public_of("p256"), *key;
+	EVP_PKEY *pub = public_of("object=p256"), *key;
 	char uri[600];
 
 	(void)state;
@@ -475,7 +472,7 @@ comes_back(void **state)
 	static const char *const row[][2] = { { "removed", "CKR_DEVICE_REMOVED" },
 		{ "not-present", "CKR_TOKEN_NOT_PRESENT" },
 		{ "session-gone", "CKR_SESSION_HANDLE_INVALID" } };
-	EVP_PKEY *pub = public_of("p256"), *key;
+	EVP_PKEY *pub = public_of("object=p256"), *key;
 	char uri[600];
 
 	(void)state;
@@ -517,7 +514,7 @@ gives_nonsense(void **state)
 		setenv("BAD_PKCS11", row[i % 4][0], 1);
 		signs_not(key, row[i % 4][1]);
 		unsetenv("BAD_PKCS11");
-		pub = public_of(i < 4 ? "p256" : "rsa");
+		pub = public_of(i < 4 ? "object=p256" : "object=rsa");
 		signs_all(key, pub);
 		EVP_PKEY_free(pub);
 		EVP_PKEY_free(key);
@@ -527,15 +524,15 @@ gives_nonsense(void **state)
 static void
 takes_a_bare_point(void **state)
 {
-	static const char *const label[] = { "p256", "p521" };
+	static const char *const object[] = { "object=p256", "object=p521" };
 	char uri[600];
 	EVP_PKEY *key, *pub;
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
-		pub = public_of(label[i]);
+		pub = public_of(object[i]);
 		setenv("BAD_PKCS11", "point", 1);
-		snprintf(uri, sizeof uri, "pkcs11:token=line7;object=%s?%s", label[i], bad);
+		snprintf(uri, sizeof uri, "pkcs11:token=line7;%s?%s", object[i], bad);
 		key = try_open(uri);
 		if (!key)
 			fail_msg("%s", err.text);
@@ -549,7 +546,7 @@ takes_a_bare_point(void **state)
 static void
 salts_as_it_likes(void **state)
 {
-	EVP_PKEY *pub = public_of("rsa"), *key;
+	EVP_PKEY *pub = public_of("object=rsa"), *key;
 	struct remotekey_limits limits;
 	char uri[600];
 
@@ -589,7 +586,7 @@ make_key(const char *path, const char *kind, struct buf *made)
 }
 
 static void
-made_works(const char *path, const char *kind, const char *label)
+made_works(const char *path, const char *kind, const char *which)
 {
 	struct buf made = { 0 };
 	EVP_PKEY *key, *pub;
@@ -600,7 +597,7 @@ made_works(const char *path, const char *kind, const char *label)
 	key = try_open(buf_str(&made));
 	if (!key)
 		fail_msg("%s: %s", buf_str(&made), err.text);
-	pub = public_of(label);
+	pub = public_of(which);
 	signs_all(key, pub);
 	EVP_PKEY_free(key);
 	EVP_PKEY_free(pub);
@@ -613,9 +610,9 @@ makes(void **state)
 	struct buf made = { 0 };
 
 	(void)state;
-	made_works("token=line7;object=new256", "P-256", "new256");
-	made_works("token=line7;object=new384;id=%20%21", "secp384r1", "new384");
-	made_works("token=line7;object=newrsa", "rsa2048", "newrsa");
+	made_works("token=line7;object=new256", "P-256", "object=new256");
+	made_works("token=line7;object=new384;id=%20%21", "secp384r1", "object=new384");
+	made_works("token=line7;object=newrsa", "rsa2048", "object=newrsa");
 	assert_int_equal(
 	    softhsm_tool(dir, "--token-label line7 --list-objects --type privkey | grep -A9 newrsa | grep -q "
 			      "'sensitive, always sensitive, never extractable'"),
@@ -630,8 +627,8 @@ makes(void **state)
 	assert_int_equal(make_key("object=x", "P-256", &made), HF_ERR_KEY);
 	assert_int_equal(make_key("token=line7;object=x", "P-999", &made), HF_ERR_UNSUPPORTED);
 	says("P-999");
-	assert_int_equal(make_key("token=line7;object=x", "rsa200", &made), HF_ERR_UNSUPPORTED);
-	says("CKR_KEY_SIZE_RANGE");
+	assert_int_equal(make_key("token=line7;object=x", "rsa200", &made), HF_ERR_KEY);
+	says("CKR_");
 	assert_int_equal(buf_size(&made), 0);
 	buf_free(&made);
 }
@@ -677,7 +674,7 @@ lists(void **state)
 	(void)state;
 	snprintf(uri, sizeof uri, "pkcs11:token=line7?%s", query);
 	assert_int_equal(list(uri, &s), 0);
-	assert_int_equal(s.n, 11);
+	assert_int_equal(s.n, 10);
 	assert_int_equal(s.ec, 5);
 	assert_int_equal(s.rsa, 2);
 	key = try_open(s.uri);
@@ -693,7 +690,7 @@ lists(void **state)
 	says("pin-source");
 	snprintf(uri, sizeof uri, "pkcs11:?%s", query);
 	assert_int_equal(list(uri, &s), HF_ERR_KEY);
-	says("2 tokens");
+	says("3 tokens");
 	snprintf(uri, sizeof uri, "pkcs11:token=spare?%s", query);
 	assert_int_equal(list(uri, &s), 0);
 	assert_int_equal(s.n, 0);
