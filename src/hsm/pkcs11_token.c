@@ -173,7 +173,9 @@ look_at(struct pkcs11 *p, CK_FUNCTION_LIST *m)
 	if (rv != CKR_OK || !p11_kit_uri_match_module_info(p->uri, &info))
 		return rv;
 	rv = m->C_GetSlotList(CK_TRUE, slot, &n);
-	for (CK_ULONG i = 0; rv == CKR_OK && i < n && i < SLOTS && p->tokens < PKCS11_TOKENS; i++) {
+	if (rv == CKR_OK && n > SLOTS)
+		rv = CKR_GENERAL_ERROR; /* a module that has lost its mind */
+	for (CK_ULONG i = 0; rv == CKR_OK && i < n && p->tokens < PKCS11_TOKENS; i++) {
 		struct pkcs11_token t = { .module = m, .slot = slot[i] };
 
 		if (fits(p, m, slot[i], &t.info))

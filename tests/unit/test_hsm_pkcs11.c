@@ -402,7 +402,7 @@ misbehaves(void **state)
 	} row[] = {
 		{ "initialize", "bad_pkcs11.so: cannot initialize it: CKR_GENERAL_ERROR", HF_ERR_KEY },
 		{ "slots", "CKR_DEVICE_ERROR", HF_ERR_KEY },
-		{ "slots-many", "tokens fit the URI", HF_ERR_KEY },
+		{ "slots-many", "which tokens there are: CKR_GENERAL_ERROR", HF_ERR_KEY },
 		{ "session", "cannot open a session: CKR_TOKEN_NOT_PRESENT", HF_ERR_KEY },
 		{ "pin-locked", "CKR_PIN_LOCKED", HF_ERR_KEY },
 		{ "keypad-no", "CKR_FUNCTION_CANCELED", HF_ERR_KEY },
