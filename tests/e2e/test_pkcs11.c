@@ -4,10 +4,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
@@ -18,17 +20,23 @@
 static char dir[] = "/tmp/holdfast-pkcs11-XXXXXX";
 
 static EVP_PKEY *
-open_key(const char *label)
+open_by(const char *module, const char *label)
 {
 	struct hf_error err = { 0 };
 	EVP_PKEY *key = NULL;
 	char uri[300];
 
 	snprintf(uri, sizeof uri, "pkcs11:token=line7;object=%s?module-path=%s&pin-source=%s/pin", label,
-	    SOFTHSM_MODULE, dir);
+	    module, dir);
 	if (key_open(&key, uri, &(struct key_open){ 0 }, &err) < 0)
 		fprintf(stderr, "%s\n", err.text);
 	return key;
+}
+
+static EVP_PKEY *
+open_key(const char *label)
+{
+	return open_by(SOFTHSM_MODULE, label);
 }
 
 /* 1 when the signature is good. */
@@ -182,6 +190,69 @@ comes_and_goes_in_threads(void **state)
 	}
 }
 
+/* p11-kit's server shows the token to other processes; it and the helpers that it starts are one group. */
+static pid_t
+serve(const char *path)
+{
+	const struct timespec nap = { .tv_nsec = 10000000 };
+	pid_t pid;
+
+	unlink(path);
+	pid = fork();
+	if (pid == 0) {
+		setpgid(0, 0);
+		if (!freopen("/dev/null", "w", stdout))
+			_exit(126);
+		execlp("p11-kit", "p11-kit", "server", "--foreground", "--name", path, "--provider",
+		    SOFTHSM_MODULE, "pkcs11:token=line7", (char *)NULL);
+		_exit(127);
+	}
+	for (int i = 0; i < 500 && access(path, F_OK) < 0; i++)
+		nanosleep(&nap, NULL);
+	return pid;
+}
+
+static void
+stop(pid_t pid)
+{
+	kill(-pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+/* The process that has the token is gone in the middle, and comes back. */
+static void
+outlives_the_server(void **state)
+{
+	char path[100], address[120];
+	const char *words = NULL;
+	EVP_PKEY *key;
+	int flags;
+	pid_t pid;
+
+	(void)state;
+	snprintf(path, sizeof path, "%s/socket", dir);
+	snprintf(address, sizeof address, "unix:path=%s", path);
+	setenv("P11_KIT_SERVER_ADDRESS", address, 1);
+	pid = serve(path);
+	key = open_by(CLIENT_MODULE, "ec");
+	assert_non_null(key);
+	assert_int_equal(signs(key), 1);
+	stop(pid);
+	assert_int_equal(signs(key), 0);
+	ERR_peek_error_all(NULL, NULL, NULL, &words, &flags);
+	assert_non_null(strstr(words, "CKR_DEVICE_"));
+	ERR_clear_error();
+	assert_int_equal(signs(key), 0);
+	ERR_clear_error();
+	pid = serve(path);
+	assert_int_equal(signs(key), 1);
+	EVP_PKEY_free(key);
+	key = open_by(CLIENT_MODULE, "rsa");
+	assert_int_equal(signs(key), 1);
+	EVP_PKEY_free(key);
+	stop(pid);
+}
+
 int
 main(void)
 {
@@ -190,6 +261,7 @@ main(void)
 		cmocka_unit_test(forks),
 		cmocka_unit_test(is_used_by_threads),
 		cmocka_unit_test(comes_and_goes_in_threads),
+		cmocka_unit_test(outlives_the_server),
 	};
 
 	return cmocka_run_group_tests(tests, make, clean);
