@@ -66,7 +66,7 @@ names() {
 		say "the archive's global names are not those of src/exports.txt"
 	diff <(sort src/exports.txt) <(nm -D --defined-only "$build/src/libholdfast.so" | awk '{print $3}' | sort) ||
 		say "the shared library's names are not those of src/exports.txt"
-	diff <(sort src/exports.txt) <(grep -oE '\bhf_[a-z]+\(' include/holdfast.h | tr -d '(' | sort -u | grep -v '^hf_$') ||
+	diff <(sort src/exports.txt) <(grep -oE '\bhf_[a-z_]+\(' include/holdfast.h | tr -d '(' | sort -u | grep -v '^hf_$') ||
 		say "include/holdfast.h and src/exports.txt name different functions"
 }
 
