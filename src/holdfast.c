@@ -10,7 +10,7 @@
 #include "hub/hub_client.h"
 #include "settings.h"
 
-/* What the device does now. IDENTIFYING: the state file has a hub, and the key must show that the file is its own. */
+/* What the device does now. IDENTIFYING: the hub is known, and the key has to be opened, or to show that the state file is its own. */
 enum doing { NOTHING, REGISTERING, IDENTIFYING, AT_HUB };
 
 #define BLIND_NAP 50 /* ms between looks at descriptors that the system would not watch */
@@ -161,6 +161,7 @@ identity(struct hf *h)
 		.key = s->key,
 		.symmetric_key = s->symmetric_key,
 		.group_key = s->group_key,
+		.hsm = s->hsm,
 		.registration_id = s->registration_id,
 		.ek_handle = s->ek_handle,
 		.srk_handle = s->srk_handle,
@@ -169,6 +170,7 @@ identity(struct hf *h)
 		.endorsement_auth_file = s->endorsement_auth_file,
 		.ek_template = s->ek_template,
 		.force = s->force,
+		.log = &h->log,
 	};
 
 	h->net.connect = h->set.connect;
@@ -350,7 +352,9 @@ hf_connect(struct hf *h)
 	if (ready(h) < 0 || identity(h) < 0)
 		return h->err.code;
 	if (h->set.hub != NULL && h->set.device_id != NULL)
-		return hub_begin(h, h->set.hub, h->set.device_id, NULL);
+		return h->hsm->kind == HSM_X509 && h->hsm->blocks
+			   ? identify_begin(h)
+			   : hub_begin(h, h->set.hub, h->set.device_id, NULL);
 	if (h->set.hub != NULL)
 		return err_set(
 		    &h->err, HF_ERR_ARGS, "a hub is given, but no device id; give it by --device-id");
@@ -464,6 +468,8 @@ step_identify(struct hf *h)
 	h->key = NULL;
 	if (k->rc < 0)
 		h->err = k->err;
+	else if (h->set.hub != NULL)
+		(void)hub_begin(h, h->set.hub, h->set.device_id, NULL);
 	else if (dps_state_fits(s, h->set.state, h->set.id_scope, h->set.registration_id, k->state.identity,
 		     &h->err) == 0)
 		(void)hub_begin(h, s->hub, s->device, s);

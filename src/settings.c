@@ -57,6 +57,7 @@ static const struct {
 	{ "key", AT(key), NULL },
 	{ "symmetric-key", AT(symmetric_key), NULL },
 	{ "group-key", AT(group_key), NULL },
+	{ "hsm", AT(hsm), NULL },
 	{ "ek-handle", AT(ek_handle), NULL },
 	{ "srk-handle", AT(srk_handle), NULL },
 	{ "key-handle", AT(key_handle), NULL },

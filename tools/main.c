@@ -31,8 +31,11 @@ static const struct option_row {
 	{ "tpm", "[TCTI]", IDENTITY,
 	    "identity: the TPM behind this TCTI string (device:/dev/tpmrm0, swtpm:path=S)" },
 	{ "cert", "FILE", IDENTITY, "identity: certificate (PEM, leaf first), with --key" },
-	{ "key", "URI", IDENTITY, "the certificate's private key: a PEM file" },
+	{ "key", "URI", IDENTITY,
+	    "the certificate's private key: a PEM file, tpm2:..., pkcs11:..., engine:..." },
 	{ "symmetric-key", "FILE", IDENTITY, "identity: file with the device's key, base64" },
+	{ "hsm", "hsm:[PATH]", IDENTITY,
+	    "identity: a custom HSM, linked in or a shared object (holdfast-hsm(7))" },
 	{ "group-key", "FILE", IDENTITY,
 	    "identity: file with a group's key; the device's is derived from it" },
 	{ "ek-handle", "HANDLE", IDENTITY, "TPM: endorsement key, 0x81010001" },
@@ -116,7 +119,7 @@ names_identity(size_t i)
 	const char *n = rows[i].name;
 
 	return strcmp(n, "tpm") == 0 || strcmp(n, "cert") == 0 || strcmp(n, "key") == 0 ||
-	       strcmp(n, "symmetric-key") == 0 || strcmp(n, "group-key") == 0;
+	       strcmp(n, "symmetric-key") == 0 || strcmp(n, "hsm") == 0 || strcmp(n, "group-key") == 0;
 }
 
 int
@@ -144,7 +147,7 @@ usage(FILE *f)
 	for (size_t i = 0; i < COMMANDS; i++)
 		fprintf(f, "  holdfast %s\n      %s\n", commands[i].usage, commands[i].what);
 	fputs(
-	    "\nIDENTITY is one of --tpm[=TCTI], --cert FILE --key URI, --symmetric-key FILE, --group-key FILE.\n"
+	    "\nIDENTITY is one of --tpm[=TCTI], --cert FILE --key URI, --hsm HSM, --symmetric-key FILE, --group-key FILE.\n"
 	    "Each option may come from the environment: --id-scope is HOLDFAST_ID_SCOPE.\n\n",
 	    f);
 	for (size_t i = 0; i < ROWS; i++)

@@ -39,12 +39,23 @@ struct dps_client {
 	struct hf_error err;
 };
 
+/* With a key that blocks, once the identity job has opened it. */
+static int
+secure(struct dps_client *c)
+{
+	STACK_OF(X509) *chain = NULL;
+	EVP_PKEY *key = NULL;
+
+	if (c->hsm->kind == HSM_X509 && (c->hsm->ops->certificate(c->hsm, &chain, &c->err) < 0 ||
+					    c->hsm->ops->key(c->hsm, &key, &c->err) < 0))
+		return c->err.code;
+	return tls_conf_client(&c->tls, c->set.trust, chain, key, &c->err);
+}
+
 static int
 prepare(struct dps_client *c)
 {
 	const char *at = c->set.endpoint != NULL ? c->set.endpoint : DPS_HOST;
-	STACK_OF(X509) *chain = NULL;
-	EVP_PKEY *key = NULL;
 
 	if (c->set.scope == NULL || c->set.scope[0] == '\0')
 		return err_set(&c->err, HF_ERR_ARGS,
@@ -61,10 +72,7 @@ prepare(struct dps_client *c)
 	c->port = c->set.transport == DPS_HTTP ? 443 : 8883;
 	if (str_host_port(at, c->host, sizeof(c->host), &c->port) < 0)
 		return err_set(&c->err, HF_ERR_ARGS, "endpoint \"%s\" is not HOST or HOST:PORT", at);
-	if (c->hsm->kind == HSM_X509 && (c->hsm->ops->certificate(c->hsm, &chain, &c->err) < 0 ||
-					    c->hsm->ops->key(c->hsm, &key, &c->err) < 0))
-		return c->err.code;
-	return tls_conf_client(&c->tls, c->set.trust, chain, key, &c->err);
+	return c->hsm->blocks ? 0 : secure(c);
 }
 
 static int
@@ -154,6 +162,8 @@ begin(struct dps_client *c, struct key_job *k)
 	struct dps_state old = { 0 };
 	int rc = 0;
 
+	if (c->tls == NULL && secure(c) < 0)
+		return c->err.code;
 	if (id[0] == '\0')
 		return err_set(&c->err, HF_ERR_ARGS, "no registration id; give it by --registration-id");
 	if (!str_is_registration_id(id))

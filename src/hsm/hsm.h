@@ -16,6 +16,7 @@
 #include <openssl/x509.h>
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/log.h"
 
 enum hsm_kind { HSM_SYMMETRIC = 1, HSM_X509, HSM_TPM };
 struct hsm;
@@ -55,6 +56,7 @@ struct hsm_settings {
 	const char *registration_id; /* a derived key hangs on it */
 	const char *ek_handle, *srk_handle, *key_handle, *owner_auth_file, *endorsement_auth_file,
 	    *ek_template, *force;
+	const struct log *log; /* where warnings go; lent for the call */
 };
 /* Opens the one identity that the settings name; none or two are HF_ERR_ARGS. */
 int hsm_open(struct hsm **, const struct hsm_settings *, struct hf_error *);
@@ -84,7 +86,8 @@ int hsm_pem_chain(STACK_OF(X509) **, const struct buf *text, const char *what, s
 /* The backends. */
 int hsm_symkey_open(
     struct hsm **, const char *file, const char *group_file, const char *registration_id, struct hf_error *);
-int hsm_x509_open(struct hsm **, const char *cert_file, const char *key_uri, struct hf_error *);
+int hsm_x509_open(
+    struct hsm **, const char *cert_file, const char *key_uri, const struct log *, struct hf_error *);
 int hsm_custom_open(struct hsm **, const struct hsm_settings *, struct hf_error *); /* s->hsm, a URI */
 int hsm_tpm2_open(struct hsm **, const struct hsm_settings *, struct hf_error *);
 #endif

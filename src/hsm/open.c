@@ -15,7 +15,7 @@ left_out(const char *what, struct hf_error *err)
 #define hsm_tpm2_open(out, s, err) ((void)(out), left_out("TPM (hsm_type_sastoken=OFF)", err))
 #endif
 #ifndef HF_HSM_X509
-#define hsm_file_open(out, cert, key, err) ((void)(out), left_out("X.509 (hsm_type_x509=OFF)", err))
+#define hsm_x509_open(out, cert, key, log, err) ((void)(out), left_out("X.509 (hsm_type_x509=OFF)", err))
 #endif
 #ifndef HF_HSM_SYMKEY
 #define hsm_symkey_open(out, key, group, id, err)                                                            \
@@ -29,19 +29,22 @@ pick(struct hsm **out, const struct hsm_settings *s, struct hf_error *err)
 	const char *x509 = s->cert || s->key ? " --cert/--key" : "";
 	const char *device = s->symmetric_key ? " --symmetric-key" : "";
 	const char *group = s->group_key ? " --group-key" : "";
-	int given = !!*tpm + !!*x509 + !!*device + !!*group;
+	const char *custom = s->hsm ? " --hsm" : "";
+	int given = !!*tpm + !!*x509 + !!*device + !!*group + !!*custom;
 
 	if (given == 0)
 		return err_set(err, HF_ERR_ARGS,
-		    "no identity is given: give --tpm, or --cert and --key, or --symmetric-key, or --group-key");
+		    "no identity is given: give --tpm, or --cert and --key, or --hsm, or --symmetric-key, or --group-key");
 	if (given > 1)
 		return err_set(err, HF_ERR_ARGS,
-		    "a device has one identity, but %d are given:%s%s%s%s; keep one of them", given, tpm,
-		    x509, device, group);
+		    "a device has one identity, but %d are given:%s%s%s%s%s; keep one of them", given, tpm,
+		    x509, custom, device, group);
 	if (s->tpm)
 		return hsm_tpm2_open(out, s, err);
 	if (*x509)
-		return hsm_file_open(out, s->cert, s->key, err);
+		return hsm_x509_open(out, s->cert, s->key, s->log, err);
+	if (*custom)
+		return hsm_custom_open(out, s, err);
 	return hsm_symkey_open(out, s->symmetric_key, s->group_key, s->registration_id, err);
 }
 

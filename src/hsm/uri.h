@@ -29,6 +29,8 @@ int uri_only(const struct uri *, const char *const *names, struct hf_error *);
 const char *uri_path(const struct uri *, const char *name);
 /* What runs code has to be named by an absolute path. */
 int uri_absolute(const char *path, const char *what, struct hf_error *);
+int uri_tells_secret(
+    const struct uri *); /* does a PIN or password stand in it? That works, and is warned about. */
 /* The URI for sentences: without values that are secret. */
 void uri_show(const struct uri *, char *dst, size_t cap);
 

@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hsm/key.h"
+
 static int
 load_trust(SSL_CTX *ctx, const char *file, struct hf_error *err)
 {
@@ -37,16 +39,24 @@ static int
 use_identity(SSL_CTX *ctx, STACK_OF(X509) * chain, EVP_PKEY *key, struct hf_error *err)
 {
 	X509 *leaf = sk_X509_value(chain, 0);
+	struct remotekey_limits limits;
 	char subject[200];
 	int i;
 
 	if (leaf == NULL || key == NULL)
 		return err_set(err, HF_ERR_ARGS, "a certificate and its key are needed together");
 	X509_NAME_oneline(X509_get_subject_name(leaf), subject, sizeof subject);
+	remotekey_limits(key, &limits);
 	if (X509_check_private_key(leaf, key) != 1)
 		return err_ssl(err, HF_ERR_KEY, "the certificate for %s was not made for this key", subject);
 	if (SSL_CTX_use_certificate(ctx, leaf) != 1 || SSL_CTX_use_PrivateKey(ctx, key) != 1)
 		return err_ssl(err, HF_ERR_KEY, "the certificate for %s cannot be used in TLS", subject);
+	/* Our own signatures alone: set1_sigalgs_list() would refuse servers too. */
+	if (limits.sigalgs[0] != '\0' && SSL_CTX_set1_client_sigalgs_list(ctx, limits.sigalgs) != 1)
+		return err_ssl(err, HF_ERR_KEY, "the key for %s has no algorithm that TLS knows", subject);
+	if (limits.tls_max != 0 && SSL_CTX_set_max_proto_version(ctx, limits.tls_max) != 1)
+		return err_ssl(
+		    err, HF_ERR_KEY, "the key for %s needs TLS 1.2, which is switched off", subject);
 	for (i = 1; i < sk_X509_num(chain); i++)
 		if (SSL_CTX_add1_chain_cert(ctx, sk_X509_value(chain, i)) != 1)
 			return err_ssl(err, HF_ERR_KEY, "the chain of the certificate for %s", subject);

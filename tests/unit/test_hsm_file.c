@@ -108,7 +108,7 @@ accepted(const char *cert, const char *uri, int certificates, const char *id)
 	int n;
 
 	err_clear(&err);
-	if (hsm_file_open(&h, cert, uri, &err) < 0)
+	if (hsm_x509_open(&h, cert, uri, NULL, &err) < 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(h->kind, HSM_X509);
 	assert_string_equal(h->registration_id, id);
@@ -146,7 +146,7 @@ refused(const char *cert, const char *uri, int code, const char *words)
 	struct hsm *h = (struct hsm *)&err;
 
 	err_clear(&err);
-	assert_int_equal(hsm_file_open(&h, cert, uri, &err), code);
+	assert_int_equal(hsm_x509_open(&h, cert, uri, NULL, &err), code);
 	assert_null(h);
 	if (!strstr(err.text, words))
 		fail_msg("\"%s\" does not say \"%s\"", err.text, words);

@@ -1,0 +1,67 @@
+#include <string.h>
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/param_build.h>
+#include "hsm/key.h"
+
+static EVP_PKEY *
+make(const char *type, OSSL_PARAM *params)
+{
+	EVP_PKEY_CTX *ctx = params ? EVP_PKEY_CTX_new_from_name(NULL, type, NULL) : NULL;
+	EVP_PKEY *key = NULL;
+
+	if (!ctx || EVP_PKEY_fromdata_init(ctx) != 1 ||
+	    EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) != 1)
+		key = NULL;
+	EVP_PKEY_CTX_free(ctx);
+	OSSL_PARAM_free(params);
+	return key;
+}
+
+EVP_PKEY *
+pubkey_rsa(const uint8_t *n, size_t nlen, const uint8_t *e, size_t elen)
+{
+	OSSL_PARAM_BLD *b = OSSL_PARAM_BLD_new();
+	BIGNUM *modulus = BN_bin2bn(n, (int)nlen, NULL), *exponent = BN_bin2bn(e, (int)elen, NULL);
+	OSSL_PARAM *params = NULL;
+
+	if (b && modulus && exponent && OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_N, modulus) &&
+	    OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_E, exponent))
+		params = OSSL_PARAM_BLD_to_param(b);
+	OSSL_PARAM_BLD_free(b);
+	BN_free(modulus);
+	BN_free(exponent);
+	return make("RSA", params);
+}
+
+EVP_PKEY *
+pubkey_ec(const char *group, const uint8_t *point, size_t len)
+{
+	OSSL_PARAM_BLD *b = OSSL_PARAM_BLD_new();
+	OSSL_PARAM *params = NULL;
+
+	if (b && OSSL_PARAM_BLD_push_utf8_string(b, OSSL_PKEY_PARAM_GROUP_NAME, group, 0) &&
+	    OSSL_PARAM_BLD_push_octet_string(b, OSSL_PKEY_PARAM_PUB_KEY, point, len))
+		params = OSSL_PARAM_BLD_to_param(b);
+	OSSL_PARAM_BLD_free(b);
+	return make("EC", params);
+}
+
+int
+ecdsa_put(const uint8_t *r, size_t rlen, const uint8_t *s, size_t slen, uint8_t *sig, size_t *len)
+{
+	ECDSA_SIG *both = ECDSA_SIG_new();
+	BIGNUM *a = BN_bin2bn(r, (int)rlen, NULL), *b = BN_bin2bn(s, (int)slen, NULL);
+	int n = -1;
+
+	if (!both || !a || !b || !ECDSA_SIG_set0(both, a, b)) {
+		BN_free(a);
+		BN_free(b);
+	} else if ((n = i2d_ECDSA_SIG(both, NULL)) > 0 && (size_t)n <= *len)
+		*len = (size_t)i2d_ECDSA_SIG(both, &sig);
+	else
+		n = -1;
+	ECDSA_SIG_free(both);
+	return n > 0 ? 0 : -1;
+}
