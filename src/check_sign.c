@@ -84,14 +84,15 @@ is_claimed(const struct remotekey_limits *l, const struct kind *k)
 static void
 each_kind(struct check *c, struct kind *first, int *found)
 {
-	int ec = EVP_PKEY_get_base_id(c->pub) == EVP_PKEY_EC;
+	int type = EVP_PKEY_get_base_id(c->pub), ec = type == EVP_PKEY_EC;
+	int kinds = ec || type == EVP_PKEY_RSA_PSS ? 1 : type == EVP_PKEY_RSA ? 2 : 0;
 	struct remotekey_limits limits;
 	struct hf_error err;
 	struct kind k;
 
 	remotekey_limits(c->key, &limits);
 	*found = 0;
-	for (int i = 0; i < (ec ? 1 : 2) * SIGN_HASHES; i++) {
+	for (int i = 0; i < kinds * SIGN_HASHES; i++) {
 		k.alg = ec ? SIGN_ECDSA : i < SIGN_HASHES ? SIGN_RSA_PSS : SIGN_RSA_PKCS1;
 		k.hash = (enum sign_hash)(i % SIGN_HASHES);
 		check_try(c, "signs with %s and SHA-%u", alg_names[k.alg], hash_bits[k.hash]);
@@ -227,8 +228,11 @@ check_signatures(struct check *c)
 	int found;
 
 	each_kind(c, &k, &found);
-	if (!found)
+	if (!found) {
+		check_try(c, "signs by ECDSA or RSA");
+		check_say(c, HF_CHECK_FAILED, "it has no signature that the services take");
 		return;
+	}
 	many(c, &k);
 	from_threads(c, &k);
 }

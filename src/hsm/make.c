@@ -26,6 +26,7 @@ static const struct {
 } kinds[] = {
 	{ "p256", { 0, "P-256" } },
 	{ "p384", { 0, "P-384" } },
+	{ "p521", { 0, "P-521" } },
 	{ "rsa2048", { 2048, NULL } },
 	{ "rsa3072", { 3072, NULL } },
 	{ "rsa4096", { 4096, NULL } },
@@ -40,7 +41,7 @@ key_kind_get(struct key_kind *kind, const char *name, struct hf_error *err)
 			return 0;
 		}
 	return err_set(err, HF_ERR_ARGS,
-	    "keys of type \"%.40s\" are not made; there are p256 (which suits every hardware), p384, rsa2048, rsa3072 and rsa4096",
+	    "keys of type \"%.40s\" are not made; there are p256 (which suits every hardware), p384, p521, rsa2048, rsa3072 and rsa4096",
 	    name);
 }
 
