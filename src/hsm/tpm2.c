@@ -12,6 +12,24 @@
 #define KEY_ATTRIBUTES (TPMA_OBJECT_SIGN_ENCRYPT | TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_NODA)
 enum { PERSISTENT_MIN = 0x81000000, PERSISTENT_MAX = 0x817fffff };
 
+static int
+enter(struct tpm2 *t, struct hf_error *err)
+{
+	int rc = tpm2_enter(&t->tpm, err);
+
+	if (rc == 1)
+		t->ek.tr = t->srk.tr = t->kept.tr = t->active.tr = ESYS_TR_NONE;
+	return rc < 0 ? rc : 0;
+}
+
+static void
+leave(struct tpm2 *t)
+{
+	if (tpm2_is_cut(&t->tpm))
+		tpm2_flush(&t->tpm, &t->active.tr);
+	tpm2_leave(&t->tpm);
+}
+
 /* The registration id hashes the whole TPM2B_PUBLIC, the key's name what stands behind its size. */
 static int
 set_names(struct tpm2 *t, const uint8_t *ek, size_t n, struct hf_error *err)
@@ -38,7 +56,7 @@ identity(struct hsm *h, int persist, struct buf *ek, struct buf *srk, struct hf_
 	size_t had = buf_size(ek);
 	int rc;
 
-	rc = tpm2_enter(t, err);
+	rc = enter(t, err);
 	if (rc < 0)
 		return rc;
 	rc = tpm2_primaries(t, persist, err);
@@ -48,14 +66,14 @@ identity(struct hsm *h, int persist, struct buf *ek, struct buf *srk, struct hf_
 		rc = tpm2_put_public(srk, &t->srk.area, err);
 	if (rc == 0)
 		rc = set_names(t, buf_data(ek) + had, buf_size(ek) - had, err);
-	tpm2_leave(t);
+	leave(t);
 	return rc;
 }
 
 static void
 drop_active(struct tpm2 *t)
 {
-	tpm2_flush(t, &t->active.tr);
+	tpm2_flush(&t->tpm, &t->active.tr);
 	buf_clear(&t->wrapped);
 }
 
@@ -68,10 +86,10 @@ forget(struct hsm *h)
 	if (buf_size(&t->wrapped) == 0)
 		return;
 	buf_clear(&t->wrapped);
-	if (tpm2_enter(t, &ignored) < 0)
+	if (enter(t, &ignored) < 0)
 		return;
-	tpm2_flush(t, &t->active.tr);
-	tpm2_leave(t);
+	tpm2_flush(&t->tpm, &t->active.tr);
+	leave(t);
 }
 
 /* Makes a wrapped key the active one. The same again costs nothing, unless the connection is a new one. */
@@ -101,7 +119,7 @@ activate(struct hsm *h, const void *blob, size_t n, struct buf *wrapped, struct 
 	struct buf key = { 0 };
 	int rc;
 
-	rc = tpm2_enter(t, err);
+	rc = enter(t, err);
 	if (rc < 0)
 		return rc;
 	drop_active(t);
@@ -114,7 +132,7 @@ activate(struct hsm *h, const void *blob, size_t n, struct buf *wrapped, struct 
 		rc = err_memory(err);
 	if (rc < 0)
 		drop_active(t);
-	tpm2_leave(t);
+	leave(t);
 	buf_free(&key);
 	return rc;
 }
@@ -125,12 +143,12 @@ evict(struct tpm2 *t, ESYS_TR what, ESYS_TR *now, struct hf_error *err)
 	TSS2_RC rc;
 
 	*now = ESYS_TR_NONE;
-	rc = Esys_EvictControl(t->esys, ESYS_TR_RH_OWNER, what, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
-	    t->kept.handle, now);
+	rc = Esys_EvictControl(t->tpm.esys, ESYS_TR_RH_OWNER, what, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+	    ESYS_TR_NONE, t->kept.handle, now);
 	if (!rc)
 		return 0;
 	*now = ESYS_TR_NONE;
-	return tpm2_fail(t, rc, err, "%s handle 0x%08x",
+	return tpm2_fail(&t->tpm, rc, err, "%s handle 0x%08x",
 	    what == t->active.tr ? "keep the service's key at" : "clear", (unsigned)t->kept.handle);
 }
 
@@ -155,8 +173,9 @@ is_kept(struct tpm2 *t)
 	TPM2B_NAME *a = NULL, *b = NULL;
 	int same;
 
-	same = !Esys_TR_GetName(t->esys, t->active.tr, &a) && !Esys_TR_GetName(t->esys, t->kept.tr, &b) &&
-	       a->size == b->size && memcmp(a->name, b->name, a->size) == 0;
+	same = !Esys_TR_GetName(t->tpm.esys, t->active.tr, &a) &&
+	       !Esys_TR_GetName(t->tpm.esys, t->kept.tr, &b) && a->size == b->size &&
+	       memcmp(a->name, b->name, a->size) == 0;
 	Esys_Free(a);
 	Esys_Free(b);
 	return same;
@@ -177,8 +196,8 @@ replace(struct tpm2 *t, const void *wrapped, size_t n, struct hf_error *err)
 	rc = tpm2_hmac(t, t->active.tr, "holdfast", 8, mac, err);
 	if (rc < 0)
 		return rc;
-	tpm2_unfind(t, &t->kept);
-	rc = tpm2_find(t, &t->kept, err);
+	tpm2_unfind(&t->tpm, &t->kept);
+	rc = tpm2_find(&t->tpm, &t->kept, err);
 	if (rc < 0)
 		return rc;
 	if (rc == 1 && is_kept(t))
@@ -186,7 +205,7 @@ replace(struct tpm2 *t, const void *wrapped, size_t n, struct hf_error *err)
 	if (rc == 1) {
 		if ((rc = may_replace(t, err)) < 0 || (rc = evict(t, t->kept.tr, &gone, err)) < 0)
 			return rc;
-		tpm2_unfind(t, &t->kept);
+		tpm2_unfind(&t->tpm, &t->kept);
 	}
 	t->kept.area = t->active.area;
 	return evict(t, t->active.tr, &t->kept.tr, err);
@@ -198,13 +217,13 @@ keep(struct hsm *h, const void *wrapped, size_t n, struct hf_error *err)
 	struct tpm2 *t = (struct tpm2 *)h;
 	int rc;
 
-	rc = tpm2_enter(t, err);
+	rc = enter(t, err);
 	if (rc < 0)
 		return rc;
 	rc = replace(t, wrapped, n, err);
 	if (rc == 0)
 		drop_active(t);
-	tpm2_leave(t);
+	leave(t);
 	return rc;
 }
 
@@ -214,20 +233,20 @@ has_key(struct hsm *h, struct hf_error *err)
 	struct tpm2 *t = (struct tpm2 *)h;
 	int rc;
 
-	rc = tpm2_enter(t, err);
+	rc = enter(t, err);
 	if (rc < 0)
 		return rc;
-	rc = tpm2_find(t, &t->kept, err);
+	rc = tpm2_find(&t->tpm, &t->kept, err);
 	if (rc == 1)
 		rc = tpm2_is_hmac_key(&t->kept.area);
-	tpm2_leave(t);
+	leave(t);
 	return rc;
 }
 
 static int
 sign_with_kept(struct tpm2 *t, const void *data, size_t n, uint8_t mac[32], struct hf_error *err)
 {
-	int rc = tpm2_find(t, &t->kept, err);
+	int rc = tpm2_find(&t->tpm, &t->kept, err);
 
 	if (rc < 0)
 		return rc;
@@ -242,7 +261,7 @@ sign_with_kept(struct tpm2 *t, const void *data, size_t n, uint8_t mac[32], stru
 		    (unsigned)t->kept.handle, tpm2_kind(&t->kept.area));
 	rc = tpm2_hmac(t, t->kept.tr, data, n, mac, err);
 	if (rc < 0)
-		tpm2_unfind(t, &t->kept);
+		tpm2_unfind(&t->tpm, &t->kept);
 	return rc;
 }
 
@@ -252,14 +271,14 @@ hmac(struct hsm *h, const void *data, size_t n, uint8_t mac[32], struct hf_error
 	struct tpm2 *t = (struct tpm2 *)h;
 	int rc;
 
-	rc = tpm2_enter(t, err);
+	rc = enter(t, err);
 	if (rc < 0)
 		return rc;
 	if (buf_size(&t->wrapped) == 0)
 		rc = sign_with_kept(t, data, n, mac, err);
 	else if ((rc = load_active(t, buf_data(&t->wrapped), buf_size(&t->wrapped), err)) == 0)
 		rc = tpm2_hmac(t, t->active.tr, data, n, mac, err);
-	tpm2_leave(t);
+	leave(t);
 	return rc;
 }
 
@@ -269,8 +288,8 @@ close_tpm(struct hsm *h)
 	struct tpm2 *t = (struct tpm2 *)h;
 
 	forget(h);
-	if (t->chip)
-		tpm2_chip_close(t->chip);
+	if (t->tpm.chip)
+		tpm2_chip_close(t->tpm.chip);
 	buf_free(&t->wrapped);
 	OPENSSL_cleanse(t, sizeof *t);
 	free(t);
@@ -352,9 +371,9 @@ read_settings(struct tpm2 *t, const struct hsm_settings *s, struct hf_error *err
 		return err_set(err, HF_ERR_ARGS, "--ek-template %s: there are tcg and sdk", s->ek_template);
 	t->sdk = s->ek_template && str_eqi(s->ek_template, "sdk");
 	t->force = s->force && strcmp(s->force, "0") != 0 && *s->force;
-	if ((rc = read_auth(&t->owner, s->owner_auth_file, "owner password", err)) < 0)
+	if ((rc = read_auth(&t->tpm.owner, s->owner_auth_file, "owner password", err)) < 0)
 		return rc;
-	return read_auth(&t->endorsement, s->endorsement_auth_file, "endorsement password", err);
+	return read_auth(&t->tpm.endorsement, s->endorsement_auth_file, "endorsement password", err);
 }
 
 int
@@ -369,8 +388,9 @@ hsm_tpm2_open(struct hsm **out, const struct hsm_settings *s, struct hf_error *e
 	t->hsm.ops = &ops;
 	t->hsm.kind = HSM_TPM;
 	t->hsm.blocks = 1;
+	t->tpm.ask = "has the hierarchy a password? --owner-auth-file and --endorsement-auth-file give it";
 	t->active.tr = ESYS_TR_NONE;
-	if ((rc = read_settings(t, s, err)) < 0 || (rc = tpm2_chip_open(&t->chip, s->tpm, err)) < 0) {
+	if ((rc = read_settings(t, s, err)) < 0 || (rc = tpm2_chip_open(&t->tpm.chip, s->tpm, err)) < 0) {
 		close_tpm(&t->hsm);
 		return rc;
 	}

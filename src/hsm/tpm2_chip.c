@@ -16,21 +16,21 @@ struct tpm2_chip {
 	char *tcti;
 	int users;
 	pthread_mutex_t lock; /* of what follows */
-	TSS2_TCTI_CONTEXT *road;
-	ESYS_CONTEXT *esys;
+	struct line *line;    /* NULL: not connected */
 	unsigned connection;
 	int broken;
 };
+struct line {
+	TSS2_TCTI_CONTEXT *road;
+	ESYS_CONTEXT *esys;
+	TSS2_TCTI_POLL_HANDLE ends[4]; /* its descriptors, as far as the TCTI tells them */
+	size_t count;
+	struct line *older; /* of abandoned ones */
+};
 static struct tpm2_chip *chips;
+static struct line *abandoned; /* of the process that this one was forked from */
 static pthread_mutex_t chips_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_once_t quiet_once = PTHREAD_ONCE_INIT;
-
-/* tss2 writes warnings to stderr by itself; this variable is all that it listens to. A user's own value stands. */
-static void
-quiet(void)
-{
-	setenv("TSS2_LOG", "all+NONE", 0);
-}
+static pthread_once_t prepare_once = PTHREAD_ONCE_INIT;
 
 static struct tpm2_chip *
 new_chip(const char *tcti)
@@ -47,12 +47,94 @@ new_chip(const char *tcti)
 	return NULL;
 }
 
+/* The last command and its answer stay in tss2's buffer: a password, a signature. It is wiped as it is about to be freed. */
+static void
+forget_commands(ESYS_CONTEXT *esys)
+{
+	TSS2_SYS_CONTEXT *sys = NULL;
+
+	if (Esys_GetSysContext(esys, &sys) == TSS2_RC_SUCCESS && sys)
+		OPENSSL_cleanse(sys, malloc_usable_size(sys));
+}
+
+static void
+free_line(struct line *l)
+{
+	if (!l)
+		return;
+	if (l->esys) {
+		forget_commands(l->esys);
+		Esys_Finalize(&l->esys);
+	}
+	if (l->road)
+		Tss2_TctiLdr_Finalize(&l->road);
+	free(l);
+}
+
+static void
+disconnect(struct tpm2_chip *c)
+{
+	struct line *l = c->line;
+
+	c->line = NULL; /* first: a fork() may come in between */
+	c->broken = 0;
+	free_line(l);
+}
+
+static void
+before_fork(void)
+{
+	pthread_mutex_lock(&chips_lock);
+}
+
+static void
+after_fork(void)
+{
+	pthread_mutex_unlock(&chips_lock);
+}
+
+/*
+ * A thread that is not here may have been in the middle of anything: the parent's connection is let go as it is. Its
+ * descriptors are closed, or the parent could not hang up; to finalize it would be to speak on it.
+ */
+static void
+abandon(struct tpm2_chip *c)
+{
+	struct line *l = c->line;
+
+	pthread_mutex_init(&c->lock, NULL);
+	c->broken = 0;
+	if (!l)
+		return;
+	for (size_t i = 0; i < l->count; i++)
+		close(l->ends[i].fd);
+	l->older = abandoned;
+	abandoned = l;
+	c->line = NULL;
+}
+
+static void
+in_child(void)
+{
+	pthread_mutex_init(&chips_lock, NULL);
+	for (struct tpm2_chip *c = chips; c; c = c->next)
+		abandon(c);
+}
+
+/* tss2 writes warnings to stderr by itself; this variable is all that it listens to. A user's own value stands. */
+static void
+prepare(void)
+{
+	setenv("TSS2_LOG", "all+NONE", 0);
+	pthread_atfork(before_fork, after_fork, in_child);
+}
+
 int
 tpm2_chip_open(struct tpm2_chip **out, const char *tcti, struct hf_error *err)
 {
 	struct tpm2_chip *c;
 
-	pthread_once(&quiet_once, quiet);
+	pthread_once(&prepare_once, prepare);
 	pthread_mutex_lock(&chips_lock);
 	for (c = chips; c && strcmp(c->tcti, tcti) != 0;)
 		c = c->next;
@@ -65,28 +147,6 @@ tpm2_chip_open(struct tpm2_chip **out, const char *tcti, struct hf_error *err)
 	pthread_mutex_unlock(&chips_lock);
 	*out = c;
 	return c ? 0 : err_memory(err);
-}
-
-/* The last command and its answer stay in tss2's buffer: a password, a signature. It is wiped as it is about to be freed. */
-static void
-forget_commands(ESYS_CONTEXT *esys)
-{
-	TSS2_SYS_CONTEXT *sys = NULL;
-
-	if (Esys_GetSysContext(esys, &sys) == TSS2_RC_SUCCESS && sys)
-		OPENSSL_cleanse(sys, malloc_usable_size(sys));
-}
-
-static void
-disconnect(struct tpm2_chip *c)
-{
-	if (c->esys) {
-		forget_commands(c->esys);
-		Esys_Finalize(&c->esys);
-	}
-	if (c->road)
-		Tss2_TctiLdr_Finalize(&c->road);
-	c->broken = 0;
 }
 
 void
@@ -127,11 +187,11 @@ no_road(struct tpm2_chip *c, TSS2_RC rc, struct hf_error *err)
 		    c->tcti, Tss2_RC_Decode(rc), (unsigned)rc);
 	if (access(device, F_OK) < 0)
 		return err_set(err, HF_ERR_KEY,
-		    "TPM %s: there is no %s; switch the TPM on in the firmware, or say where it is: --tpm=TCTI",
+		    "TPM %s: there is no %s; switch the TPM on in the firmware, or say where it is: --tpm=TCTI, or tcti= in a key's URI",
 		    name_of(c), device);
 	if (access(device, R_OK | W_OK) < 0)
 		return err_set(err, HF_ERR_KEY,
-		    "TPM %s: no permission to use %s; join the group tss, or say which TPM: --tpm=TCTI",
+		    "TPM %s: no permission to use %s; join the group tss, or say which TPM: --tpm=TCTI, or tcti= in a key's URI",
 		    name_of(c), device);
 	return err_set(err, HF_ERR_KEY, "TPM %s: cannot open %s: %s (0x%x); does another program hold it?",
 	    name_of(c), device, Tss2_RC_Decode(rc), (unsigned)rc);
@@ -140,66 +200,77 @@ no_road(struct tpm2_chip *c, TSS2_RC rc, struct hf_error *err)
 static int
 connect_chip(struct tpm2_chip *c, struct hf_error *err)
 {
+	struct line *l = calloc(1, sizeof *l);
 	TSS2_RC rc;
 
-	rc = Tss2_TctiLdr_Initialize(*c->tcti ? c->tcti : NULL, &c->road);
-	if (rc)
-		return no_road(c, rc, err);
-	rc = Esys_Initialize(&c->esys, c->road, NULL);
+	if (!l)
+		return err_memory(err);
+	rc = Tss2_TctiLdr_Initialize(*c->tcti ? c->tcti : NULL, &l->road);
 	if (rc) {
-		disconnect(c);
+		free_line(l);
+		return no_road(c, rc, err);
+	}
+	rc = Esys_Initialize(&l->esys, l->road, NULL);
+	if (rc) {
+		free_line(l);
 		return err_set(err, HF_ERR_KEY, "TPM %s: cannot connect: %s (0x%x)", name_of(c),
 		    Tss2_RC_Decode(rc), (unsigned)rc);
 	}
+	l->count = sizeof l->ends / sizeof *l->ends;
+	if (Tss2_Tcti_GetPollHandles(l->road, l->ends, &l->count))
+		l->count = 0;
+	c->line = l;
 	c->connection++;
 	return 0;
 }
 
 static void
-set_auths(struct tpm2 *t, const TPM2B_AUTH *owner, const TPM2B_AUTH *endorsement)
+set_auths(struct tpm2_visitor *v, const TPM2B_AUTH *owner, const TPM2B_AUTH *endorsement)
 {
-	if (t->owner.size)
-		Esys_TR_SetAuth(t->esys, ESYS_TR_RH_OWNER, owner);
-	if (t->endorsement.size)
-		Esys_TR_SetAuth(t->esys, ESYS_TR_RH_ENDORSEMENT, endorsement);
+	if (v->owner.size)
+		Esys_TR_SetAuth(v->esys, ESYS_TR_RH_OWNER, owner);
+	if (v->endorsement.size)
+		Esys_TR_SetAuth(v->esys, ESYS_TR_RH_ENDORSEMENT, endorsement);
 }
 
 int
-tpm2_enter(struct tpm2 *t, struct hf_error *err)
+tpm2_enter(struct tpm2_visitor *v, struct hf_error *err)
 {
-	struct tpm2_chip *c = t->chip;
-	int rc;
+	struct tpm2_chip *c = v->chip;
+	int rc, fresh;
 
 	pthread_mutex_lock(&c->lock);
-	if (!c->esys && (rc = connect_chip(c, err)) < 0) {
+	if (!c->line && (rc = connect_chip(c, err)) < 0) {
 		pthread_mutex_unlock(&c->lock);
 		return rc;
 	}
-	t->esys = c->esys;
-	if (t->connection != c->connection) {
-		t->ek.tr = t->srk.tr = t->kept.tr = t->active.tr = ESYS_TR_NONE;
-		t->connection = c->connection;
-	}
-	set_auths(t, &t->owner, &t->endorsement);
-	return 0;
+	v->esys = c->line->esys;
+	fresh = v->connection != c->connection;
+	v->connection = c->connection;
+	set_auths(v, &v->owner, &v->endorsement);
+	return fresh;
+}
+
+int
+tpm2_is_cut(const struct tpm2_visitor *v)
+{
+	return v->chip->broken;
 }
 
 void
-tpm2_leave(struct tpm2 *t)
+tpm2_leave(struct tpm2_visitor *v)
 {
 	const TPM2B_AUTH none = { 0 };
 
-	set_auths(t, &none, &none);
-	if (t->chip->broken) {
-		tpm2_flush(t, &t->active.tr);
-		disconnect(t->chip);
-	}
-	t->esys = NULL;
-	pthread_mutex_unlock(&t->chip->lock);
+	set_auths(v, &none, &none);
+	if (v->chip->broken)
+		disconnect(v->chip);
+	v->esys = NULL;
+	pthread_mutex_unlock(&v->chip->lock);
 }
 
-static int
-from_tpm(TSS2_RC rc)
+int
+tpm2_said(TSS2_RC rc)
 {
 	TSS2_RC layer = rc & TSS2_RC_LAYER_MASK;
 
@@ -213,59 +284,63 @@ tpm2_is(TSS2_RC rc, TSS2_RC code)
 
 	if (bare & TPM2_RC_FMT1)
 		bare &= TPM2_RC_FMT1 | 0x3f;
-	return from_tpm(rc) && bare == code;
+	return tpm2_said(rc) && bare == code;
 }
 
 static const struct {
 	TSS2_RC code;
 	const char *text;
 } advice[] = {
-	{ TPM2_RC_AUTH_FAIL,
-	    "; has the hierarchy a password? --owner-auth-file and --endorsement-auth-file give it" },
-	{ TPM2_RC_BAD_AUTH,
-	    "; has the hierarchy a password? --owner-auth-file and --endorsement-auth-file give it" },
 	{ TPM2_RC_LOCKOUT,
-	    "; too many wrong passwords were tried: wait, or reset it with tpm2_dictionarylockout -c" },
+	    "too many wrong passwords were tried: wait, or reset it with tpm2_dictionarylockout -c" },
 	{ TPM2_RC_OBJECT_MEMORY,
-	    "; others fill the TPM: use /dev/tpmrm0, or drop what they left: tpm2_flushcontext -t" },
+	    "others fill the TPM: use /dev/tpmrm0, or drop what they left: tpm2_flushcontext -t" },
 	{ TPM2_RC_SESSION_MEMORY,
-	    "; others fill the TPM: use /dev/tpmrm0, or drop what they left: tpm2_flushcontext -l" },
-	{ TPM2_RC_NV_SPACE, "; no room for one more persistent key: see tpm2_getcap handles-persistent" },
-	{ TPM2_RC_INTEGRITY, "; it was made for another TPM, or altered on its way" },
-	{ TPM2_RC_FAILURE, "; the TPM has shut itself down: reset it, by power off and on" },
+	    "others fill the TPM: use /dev/tpmrm0, or drop what they left: tpm2_flushcontext -l" },
+	{ TPM2_RC_NV_SPACE, "no room for one more persistent key: see tpm2_getcap handles-persistent" },
+	{ TPM2_RC_INTEGRITY, "it was made for another TPM, or altered on its way" },
+	{ TPM2_RC_FAILURE, "the TPM has shut itself down: reset it, by power off and on" },
 };
 
-int
-tpm2_fail(struct tpm2 *t, TSS2_RC rc, struct hf_error *err, const char *fmt, ...)
+static const char *
+advice_for(const struct tpm2_visitor *v, TSS2_RC rc)
 {
-	const char *todo = "";
+	if (tpm2_is(rc, TPM2_RC_AUTH_FAIL) || tpm2_is(rc, TPM2_RC_BAD_AUTH))
+		return v->ask;
+	for (size_t i = 0; i < sizeof advice / sizeof *advice; i++)
+		if (tpm2_is(rc, advice[i].code))
+			return advice[i].text;
+	return NULL;
+}
+
+int
+tpm2_fail(struct tpm2_visitor *v, TSS2_RC rc, struct hf_error *err, const char *fmt, ...)
+{
+	const char *todo = advice_for(v, rc);
 	char words[200];
 	va_list ap;
 
-	if (!from_tpm(rc))
-		t->chip->broken = 1;
-	for (size_t i = 0; i < sizeof advice / sizeof *advice; i++)
-		if (tpm2_is(rc, advice[i].code))
-			todo = advice[i].text;
+	if (!tpm2_said(rc))
+		v->chip->broken = 1;
 	va_start(ap, fmt);
 	vsnprintf(words, sizeof words, fmt, ap);
 	va_end(ap);
-	return err_set(err, HF_ERR_KEY, "TPM %s: cannot %s: %s (0x%x)%s", name_of(t->chip), words,
-	    Tss2_RC_Decode(rc), (unsigned)rc, todo);
+	return err_set(err, HF_ERR_KEY, "TPM %s: cannot %s: %s (0x%x)%s%s", name_of(v->chip), words,
+	    Tss2_RC_Decode(rc), (unsigned)rc, todo ? "; " : "", todo ? todo : "");
 }
 
 void
-tpm2_flush(struct tpm2 *t, ESYS_TR *tr)
+tpm2_flush(struct tpm2_visitor *v, ESYS_TR *tr)
 {
 	TSS2_RC rc = TSS2_RC_SUCCESS;
 
 	if (*tr != ESYS_TR_NONE)
-		rc = Esys_FlushContext(t->esys, *tr);
-	if (rc && !from_tpm(rc))
-		rc = Esys_FlushContext(t->esys, *tr); /* nobody else will */
+		rc = Esys_FlushContext(v->esys, *tr);
+	if (rc && !tpm2_said(rc))
+		rc = Esys_FlushContext(v->esys, *tr); /* nobody else will */
 	if (rc)
-		Esys_TR_Close(t->esys, tr);
-	if (!from_tpm(rc))
-		t->chip->broken = 1;
+		Esys_TR_Close(v->esys, tr);
+	if (!tpm2_said(rc))
+		v->chip->broken = 1;
 	*tr = ESYS_TR_NONE;
 }

@@ -15,26 +15,26 @@ inner_key(struct tpm2 *t, const struct tpm2_parcel *k, TPM2B_DATA *inner, struct
 	TSS2_RC rc;
 	int r = 0;
 
-	rc = Esys_StartAuthSession(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+	rc = Esys_StartAuthSession(t->tpm.esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
 	    ESYS_TR_NONE, NULL, TPM2_SE_POLICY, &plain, TPM2_ALG_SHA256, &session);
 	if (rc)
-		return tpm2_fail(t, rc, err, "start a policy session");
-	rc = Esys_TRSess_SetAttributes(t->esys, session, 0, TPMA_SESSION_CONTINUESESSION);
+		return tpm2_fail(&t->tpm, rc, err, "start a policy session");
+	rc = Esys_TRSess_SetAttributes(t->tpm.esys, session, 0, TPMA_SESSION_CONTINUESESSION);
 	if (rc) {
-		r = tpm2_fail(t, rc, err, "prepare a policy session");
+		r = tpm2_fail(&t->tpm, rc, err, "prepare a policy session");
 		goto fail;
 	}
-	rc = Esys_PolicySecret(t->esys, ESYS_TR_RH_ENDORSEMENT, session, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+	rc = Esys_PolicySecret(t->tpm.esys, ESYS_TR_RH_ENDORSEMENT, session, ESYS_TR_PASSWORD, ESYS_TR_NONE,
 	    ESYS_TR_NONE, NULL, NULL, NULL, 0, NULL, NULL);
 	if (rc) {
-		r = tpm2_fail(t, rc, err, "use the endorsement hierarchy");
+		r = tpm2_fail(&t->tpm, rc, err, "use the endorsement hierarchy");
 		goto fail;
 	}
-	rc = Esys_ActivateCredential(t->esys, t->srk.tr, t->ek.tr, ESYS_TR_PASSWORD, session, ESYS_TR_NONE,
-	    &k->credential, &k->secret, &got);
+	rc = Esys_ActivateCredential(t->tpm.esys, t->srk.tr, t->ek.tr, ESYS_TR_PASSWORD, session,
+	    ESYS_TR_NONE, &k->credential, &k->secret, &got);
 	if (rc) {
-		r = tpm2_fail(
-		    t, rc, err, "open what the service sealed for the endorsement key (ActivateCredential)");
+		r = tpm2_fail(&t->tpm, rc, err,
+		    "open what the service sealed for the endorsement key (ActivateCredential)");
 		goto fail;
 	}
 	session = ESYS_TR_NONE;
@@ -48,7 +48,7 @@ inner_key(struct tpm2 *t, const struct tpm2_parcel *k, TPM2B_DATA *inner, struct
 	OPENSSL_cleanse(got, sizeof *got);
 	Esys_Free(got);
 fail:
-	tpm2_flush(t, &session);
+	tpm2_flush(&t->tpm, &session);
 	return r;
 }
 
@@ -70,11 +70,11 @@ tpm2_unpack(struct tpm2 *t, const void *blob, size_t len, struct buf *wrapped, s
 	r = inner_key(t, &k, &inner, err);
 	if (r < 0)
 		return r;
-	rc = Esys_Import(t->esys, t->srk.tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &inner, &k.area,
-	    &k.duplicate, &k.seed, &aes, &private);
+	rc = Esys_Import(t->tpm.esys, t->srk.tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &inner,
+	    &k.area, &k.duplicate, &k.seed, &aes, &private);
 	OPENSSL_cleanse(&inner, sizeof inner);
 	if (rc)
-		return tpm2_fail(t, rc, err, "import the service's key");
+		return tpm2_fail(&t->tpm, rc, err, "import the service's key");
 	r = tpm2_put_wrapped(wrapped, &k.area, private, err);
 	Esys_Free(private);
 	return r;
@@ -90,12 +90,12 @@ tpm2_load(struct tpm2 *t, const void *wrapped, size_t len, struct tpm2_object *k
 	r = tpm2_get_wrapped(&key->area, &private, wrapped, len, err);
 	if (r < 0)
 		return r;
-	rc = Esys_Load(
-	    t->esys, t->srk.tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &private, &key->area, &key->tr);
+	rc = Esys_Load(t->tpm.esys, t->srk.tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &private,
+	    &key->area, &key->tr);
 	if (!rc)
 		return 0;
 	key->tr = ESYS_TR_NONE;
-	return tpm2_fail(t, rc, err, "load the key that was wrapped for it");
+	return tpm2_fail(&t->tpm, rc, err, "load the key that was wrapped for it");
 }
 
 static TPM2B_MAX_BUFFER
@@ -116,8 +116,8 @@ ask_input_max(struct tpm2 *t)
 
 	if (t->input_max)
 		return 0;
-	rc = Esys_GetCapability(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_TPM_PROPERTIES,
-	    TPM2_PT_INPUT_BUFFER, 1, NULL, &got);
+	rc = Esys_GetCapability(t->tpm.esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+	    TPM2_CAP_TPM_PROPERTIES, TPM2_PT_INPUT_BUFFER, 1, NULL, &got);
 	if (rc)
 		return rc;
 	list = &got->data.tpmProperties;
@@ -139,20 +139,21 @@ hmac_in_pieces(struct tpm2 *t, ESYS_TR key, const uint8_t *p, size_t n, TPM2B_DI
 	TSS2_RC rc;
 
 	rc = Esys_HMAC_Start(
-	    t->esys, key, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &none, TPM2_ALG_NULL, &sequence);
+	    t->tpm.esys, key, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &none, TPM2_ALG_NULL, &sequence);
 	if (rc)
 		return rc;
 	for (; !rc && n > t->input_max; p += t->input_max, n -= t->input_max) {
 		b = piece(p, t->input_max);
-		rc = Esys_SequenceUpdate(t->esys, sequence, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &b);
+		rc = Esys_SequenceUpdate(
+		    t->tpm.esys, sequence, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &b);
 	}
 	if (!rc) {
 		b = piece(p, n);
-		rc = Esys_SequenceComplete(t->esys, sequence, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
-		    &b, ESYS_TR_RH_NULL, mac, NULL);
+		rc = Esys_SequenceComplete(t->tpm.esys, sequence, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+		    ESYS_TR_NONE, &b, ESYS_TR_RH_NULL, mac, NULL);
 	}
 	if (rc)
-		tpm2_flush(t, &sequence);
+		tpm2_flush(&t->tpm, &sequence);
 	return rc;
 }
 
@@ -171,10 +172,10 @@ tpm2_hmac(struct tpm2 *t, ESYS_TR key, const void *data, size_t n, uint8_t mac[3
 	} else if (!rc) {
 		b = piece(data, n);
 		rc = Esys_HMAC(
-		    t->esys, key, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &b, TPM2_ALG_NULL, &got);
+		    t->tpm.esys, key, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &b, TPM2_ALG_NULL, &got);
 	}
 	if (rc)
-		return tpm2_fail(t, rc, err, "sign with the service's key (HMAC)");
+		return tpm2_fail(&t->tpm, rc, err, "sign with the service's key (HMAC)");
 	if (got->size == 32)
 		memcpy(mac, got->buffer, 32);
 	else

@@ -13,7 +13,7 @@ static const uint8_t ek_policy[32] = { 0x83, 0x71, 0x97, 0x67, 0x44, 0x84, 0xb3,
  * down is its own business: the name, a hash of the area, tells if we have read it right.
  */
 static int
-cached_area(struct tpm2 *t, struct tpm2_object *o)
+cached_area(struct tpm2_visitor *v, struct tpm2_object *o)
 {
 	uint8_t *p = NULL, area[sizeof o->area], digest[32];
 	size_t n = 0, at = sizeof(UINT32), len = 0;
@@ -21,7 +21,7 @@ cached_area(struct tpm2 *t, struct tpm2_object *o)
 	TPM2B_NAME stored = { 0 }, *name = NULL;
 	int ok = 0;
 
-	if (Esys_TR_Serialize(t->esys, o->tr, &p, &n) || Esys_TR_GetName(t->esys, o->tr, &name) ||
+	if (Esys_TR_Serialize(v->esys, o->tr, &p, &n) || Esys_TR_GetName(v->esys, o->tr, &name) ||
 	    Tss2_MU_TPM2B_NAME_Unmarshal(p, n, &at, &stored) || Tss2_MU_UINT32_Unmarshal(p, n, &at, &kind) ||
 	    Tss2_MU_TPM2B_PUBLIC_Unmarshal(p, n, &at, &o->area) ||
 	    Tss2_MU_TPMT_PUBLIC_Marshal(&o->area.publicArea, area, sizeof area, &len))
@@ -36,15 +36,15 @@ fail:
 }
 
 static TSS2_RC
-read_area(struct tpm2 *t, struct tpm2_object *o)
+read_area(struct tpm2_visitor *v, struct tpm2_object *o)
 {
 	TPM2B_PUBLIC *area;
 	TSS2_RC rc;
 
 	memset(&o->area, 0, sizeof o->area);
-	if (cached_area(t, o))
+	if (cached_area(v, o))
 		return 0;
-	rc = Esys_ReadPublic(t->esys, o->tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &area, NULL, NULL);
+	rc = Esys_ReadPublic(v->esys, o->tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &area, NULL, NULL);
 	if (rc)
 		return rc;
 	o->area = *area;
@@ -53,40 +53,40 @@ read_area(struct tpm2 *t, struct tpm2_object *o)
 }
 
 static TSS2_RC
-look(struct tpm2 *t, struct tpm2_object *o)
+look(struct tpm2_visitor *v, struct tpm2_object *o)
 {
-	return Esys_TR_FromTPMPublic(t->esys, o->handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &o->tr);
+	return Esys_TR_FromTPMPublic(v->esys, o->handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &o->tr);
 }
 
 int
-tpm2_find(struct tpm2 *t, struct tpm2_object *o, struct hf_error *err)
+tpm2_find(struct tpm2_visitor *v, struct tpm2_object *o, struct hf_error *err)
 {
 	TSS2_RC rc;
 
 	if (o->tr != ESYS_TR_NONE)
 		return 1;
-	rc = look(t, o);
+	rc = look(v, o);
 	if (tpm2_is(rc, TPM2_RC_INITIALIZE)) {
-		Esys_Startup(t->esys, TPM2_SU_CLEAR);
-		rc = look(t, o);
+		Esys_Startup(v->esys, TPM2_SU_CLEAR);
+		rc = look(v, o);
 	}
 	if (rc)
 		o->tr = ESYS_TR_NONE;
 	if (tpm2_is(rc, TPM2_RC_HANDLE))
 		return 0;
 	if (!rc)
-		rc = read_area(t, o);
+		rc = read_area(v, o);
 	if (!rc)
 		return 1;
-	tpm2_unfind(t, o);
-	return tpm2_fail(t, rc, err, "read what is at handle 0x%08x", (unsigned)o->handle);
+	tpm2_unfind(v, o);
+	return tpm2_fail(v, rc, err, "read what is at handle 0x%08x", (unsigned)o->handle);
 }
 
 void
-tpm2_unfind(struct tpm2 *t, struct tpm2_object *o)
+tpm2_unfind(struct tpm2_visitor *v, struct tpm2_object *o)
 {
 	if (o->tr != ESYS_TR_NONE)
-		Esys_TR_Close(t->esys, &o->tr);
+		Esys_TR_Close(v->esys, &o->tr);
 	o->tr = ESYS_TR_NONE;
 }
 
@@ -126,19 +126,20 @@ create(struct tpm2 *t, struct tpm2_object *o, int persist, struct hf_error *err)
 	TPM2B_PUBLIC *area = NULL;
 	TSS2_RC rc;
 
-	rc = Esys_CreatePrimary(t->esys, hierarchy, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &secret,
+	rc = Esys_CreatePrimary(t->tpm.esys, hierarchy, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &secret,
 	    &wish, &outside, &pcrs, &made, &area, NULL, NULL, NULL);
 	if (rc)
-		return tpm2_fail(t, rc, err, "make the %s", what);
+		return tpm2_fail(&t->tpm, rc, err, "make the %s", what);
 	o->area = *area;
 	Esys_Free(area);
 	if (persist)
-		rc = Esys_EvictControl(t->esys, ESYS_TR_RH_OWNER, made, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+		rc = Esys_EvictControl(t->tpm.esys, ESYS_TR_RH_OWNER, made, ESYS_TR_PASSWORD, ESYS_TR_NONE,
 		    ESYS_TR_NONE, o->handle, &o->tr);
 	if (rc)
 		o->tr = ESYS_TR_NONE;
-	tpm2_flush(t, &made);
-	return rc ? tpm2_fail(t, rc, err, "keep the %s at handle 0x%08x", what, (unsigned)o->handle) : 0;
+	tpm2_flush(&t->tpm, &made);
+	return rc ? tpm2_fail(&t->tpm, rc, err, "keep the %s at handle 0x%08x", what, (unsigned)o->handle)
+		  : 0;
 }
 
 static int
@@ -153,7 +154,7 @@ is_decryption_key(const TPM2B_PUBLIC *p)
 static int
 primary(struct tpm2 *t, struct tpm2_object *o, int persist, struct hf_error *err)
 {
-	int rc = tpm2_find(t, o, err);
+	int rc = tpm2_find(&t->tpm, o, err);
 
 	if (rc < 0)
 		return rc;
@@ -174,6 +175,109 @@ tpm2_primaries(struct tpm2 *t, int persist, struct hf_error *err)
 	int rc = primary(t, &t->ek, persist, err);
 
 	return rc < 0 ? rc : primary(t, &t->srk, persist, err);
+}
+
+/* TCG's template for an ECC P-256 storage key, without zeros in `unique`: what every other tool makes. */
+static const TPM2B_PUBLIC storage = {
+	.publicArea = {
+		.type = TPM2_ALG_ECC,
+		.nameAlg = TPM2_ALG_SHA256,
+		.objectAttributes = TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN |
+		    TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_NODA | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT,
+		.parameters.eccDetail = {
+			.symmetric = { .algorithm = TPM2_ALG_AES, .keyBits.aes = 128, .mode.aes = TPM2_ALG_CFB },
+			.scheme.scheme = TPM2_ALG_NULL,
+			.curveID = TPM2_ECC_NIST_P256,
+			.kdf.scheme = TPM2_ALG_NULL,
+		},
+	},
+};
+
+static TSS2_RC
+create_storage(struct tpm2_visitor *v, ESYS_TR hierarchy, struct tpm2_object *o)
+{
+	const TPM2B_SENSITIVE_CREATE secret = { 0 };
+	const TPM2B_DATA outside = { 0 };
+	const TPML_PCR_SELECTION pcrs = { 0 };
+
+	return Esys_CreatePrimary(v->esys, hierarchy, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &secret,
+	    &storage, &outside, &pcrs, &o->tr, NULL, NULL, NULL, NULL);
+}
+
+static int
+hierarchy_parent(struct tpm2_visitor *v, struct tpm2_object *o, ESYS_TR hierarchy, const TPM2B_AUTH *auth,
+    struct hf_error *err)
+{
+	const TPM2B_AUTH none = { 0 };
+	TSS2_RC rc = Esys_TR_SetAuth(v->esys, hierarchy, auth);
+
+	if (!rc)
+		rc = create_storage(v, hierarchy, o);
+	if (tpm2_is(rc, TPM2_RC_INITIALIZE)) {
+		Esys_Startup(v->esys, TPM2_SU_CLEAR);
+		rc = create_storage(v, hierarchy, o);
+	}
+	Esys_TR_SetAuth(v->esys, hierarchy, &none);
+	if (!rc)
+		return 0;
+	o->tr = ESYS_TR_NONE;
+	return tpm2_fail(v, rc, err, "make the storage key that the key hangs on");
+}
+
+static ESYS_TR
+hierarchy_of(TPM2_HANDLE handle)
+{
+	switch (handle) {
+	case TPM2_RH_OWNER:
+		return ESYS_TR_RH_OWNER;
+	case TPM2_RH_ENDORSEMENT:
+		return ESYS_TR_RH_ENDORSEMENT;
+	case TPM2_RH_PLATFORM:
+		return ESYS_TR_RH_PLATFORM;
+	case TPM2_RH_NULL:
+		return ESYS_TR_RH_NULL;
+	default:
+		return ESYS_TR_NONE;
+	}
+}
+
+int
+tpm2_parent(struct tpm2_visitor *v, struct tpm2_object *o, TPM2_HANDLE handle, const TPM2B_AUTH *auth,
+    struct hf_error *err)
+{
+	TSS2_RC tss;
+	int rc;
+
+	o->handle = handle;
+	o->tr = ESYS_TR_NONE;
+	if (hierarchy_of(handle) != ESYS_TR_NONE)
+		return hierarchy_parent(v, o, hierarchy_of(handle), auth, err);
+	rc = tpm2_find(v, o, err);
+	if (rc < 0)
+		return rc;
+	if (rc == 0)
+		return err_set(err, HF_ERR_KEY,
+		    "TPM handle 0x%08x: no such object (0x18b); the key hangs on it, and cannot be loaded without",
+		    (unsigned)handle);
+	tss = Esys_TR_SetAuth(v->esys, o->tr, auth);
+	if (!tss)
+		return 0;
+	tpm2_unparent(v, o);
+	return tpm2_fail(v, tss, err, "use the key at handle 0x%08x", (unsigned)handle);
+}
+
+void
+tpm2_unparent(struct tpm2_visitor *v, struct tpm2_object *o)
+{
+	const TPM2B_AUTH none = { 0 };
+
+	if (hierarchy_of(o->handle) != ESYS_TR_NONE) {
+		tpm2_flush(v, &o->tr);
+		return;
+	}
+	if (o->tr != ESYS_TR_NONE)
+		Esys_TR_SetAuth(v->esys, o->tr, &none);
+	tpm2_unfind(v, o);
 }
 
 int
