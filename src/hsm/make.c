@@ -56,11 +56,8 @@ made_elsewhere(const struct uri *u, struct hf_error *err)
 	if (strcmp(u->scheme, "symkey") == 0)
 		return err_set(err, HF_ERR_UNSUPPORTED,
 		    "symmetric key: DPS makes it at enrollment, or openssl: openssl rand -base64 32");
-	if (strcmp(u->scheme, "hsm") == 0)
-		return err_set(err, HF_ERR_UNSUPPORTED,
-		    "custom HSM: its library has a key of its own; what makes that one is its vendor's tool");
 	return err_set(err, HF_ERR_UNSUPPORTED,
-	    "%s: keys of another %s are made by its own tools; here they are made in tpm2: and pkcs11:",
+	    "%s: keys of another %s are made by its own tools; here they are made in tpm2:, pkcs11: and hsm:",
 	    u->scheme, u->scheme);
 }
 
@@ -76,6 +73,8 @@ key_make(const char *uri, const struct key_kind *kind, struct buf *made, struct 
 		rc = key_tpm2_make(&u, kind, made, err);
 	else if (strcmp(u.scheme, "pkcs11") == 0)
 		rc = key_pkcs11_make(&u, kind, made, err);
+	else if (strcmp(u.scheme, "hsm") == 0)
+		rc = key_custom_make(&u, kind, made, err);
 	else
 		rc = made_elsewhere(&u, err);
 	uri_fini(&u);
