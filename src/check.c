@@ -240,7 +240,8 @@ look_for_nothing(struct check *c)
 	buf_free(&uri);
 }
 
-/* The right one comes after it, so that the counter of a token is at its beginning again. */
+/* With nothing else open, since a token that somebody has logged in to asks nobody else. The right one comes after it, so that
+ * the token's counter is at its beginning again. */
 static void
 try_wrong_secret(struct check *c)
 {
@@ -253,10 +254,12 @@ try_wrong_secret(struct check *c)
 		    c, HF_CHECK_CANNOT, "not tried, since a token counts them; --wrong-pin asks for it");
 		return;
 	}
+	EVP_PKEY_free(c->key);
+	c->key = NULL;
 	expect_refusal(c, check_uri_wrong_secret(c, &uri, &err), &uri, &err);
 	buf_free(&uri);
 	err_clear(&err);
-	check_try(c, "takes the right PIN after it");
+	check_try(c, "takes the right PIN after that");
 	if (open_and_close(c, &err) < 0)
 		check_failed(c, &err);
 	else
@@ -310,7 +313,7 @@ verdict(const struct check *c, struct hf_error *err)
 int
 hf_hsm_check(struct hf *h, const struct hf_check *asked)
 {
-	struct check c = { .asked = asked, .secret = -1 };
+	struct check c = { .asked = asked, .secret = -1, .wrong = -1 };
 	int rc = front_begin(h, &c.front);
 
 	if (rc < 0)

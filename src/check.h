@@ -20,6 +20,7 @@ struct check {
 	struct front front;
 	char *uri;  /* what is opened */
 	int secret; /* a descriptor that holds the URI's secret; -1: none */
+	int wrong;  /* one that holds another */
 	EVP_PKEY *key, *pub;
 	STACK_OF(X509) * chain;
 	char trying[300];
@@ -39,7 +40,7 @@ int check_uri_init(struct check *, struct hf_error *);
 void check_uri_fini(struct check *);
 int check_uri_is_custom(const struct check *);
 /* The same key with a wrong secret; the same place with an object that is not there. 1: put; 0: this URI has no such thing. */
-int check_uri_wrong_secret(const struct check *, struct buf *, struct hf_error *);
+int check_uri_wrong_secret(struct check *, struct buf *, struct hf_error *);
 int check_uri_missing(const struct check *, struct buf *, struct hf_error *);
 
 void check_signatures(struct check *);

@@ -34,15 +34,20 @@ is_program(const char *path)
 	       (len > 3 && strcmp(path + len - 3, ".so") == 0);
 }
 
-/* A library by its path is that custom HSM. */
+/* A library by its bare path is that custom HSM. */
 static int
 take_text(struct check *c, const char *given, struct hf_error *err)
 {
 	struct buf b = { 0 };
 	char whole[PATH_MAX];
-	int rc;
+	struct uri u;
+	int rc, bare;
 
-	if (!is_program(given))
+	if (uri_get(&u, given, err) < 0)
+		return err->code;
+	bare = strcmp(u.path, given) == 0;
+	uri_fini(&u);
+	if (!bare || !is_program(given))
 		return str_set(&c->uri, given) < 0 ? err_memory(err) : 0;
 	if (!realpath(given, whole))
 		return err_sys(err, HF_ERR_IO, "library %s", given);
@@ -84,7 +89,17 @@ put_with_secret(struct buf *b, const char *uri, const char *name, const char *va
 	return rc < 0 ? rc : buf_fmt(b, "%c%s=%s", mark, name, value);
 }
 
-/* Into a file in memory, which can be read as often as it takes. */
+/* A file in memory, which can be read as often as it takes. */
+static int
+keep(int *fd, const void *p, size_t n, char *path, size_t cap, struct hf_error *err)
+{
+	*fd = memfd_create("secret", MFD_CLOEXEC);
+	if (*fd < 0 || write(*fd, p, n) != (ssize_t)n)
+		return err_sys(err, HF_ERR_IO, "cannot keep a secret in memory");
+	snprintf(path, cap, "/proc/self/fd/%d", *fd);
+	return 0;
+}
+
 static int
 keep_secret(struct check *c, const char *name, const char *source, struct hf_error *err)
 {
@@ -92,21 +107,11 @@ keep_secret(struct check *c, const char *name, const char *source, struct hf_err
 	char path[40];
 	int rc = secret_get(&secret, source, "secret of the key", err);
 
-	if (rc < 0)
-		return rc;
-	c->secret = memfd_create("secret", MFD_CLOEXEC);
-	if (c->secret < 0 ||
-	    write(c->secret, buf_data(&secret), buf_size(&secret)) != (ssize_t)buf_size(&secret)) {
-		rc = err_sys(err, HF_ERR_IO, "cannot keep a secret in memory");
-		goto fail;
-	}
-	snprintf(path, sizeof path, "/proc/self/fd/%d", c->secret);
-	rc = put_with_secret(&b, c->uri, name, path);
 	if (rc == 0)
-		rc = buf_str(&b) ? str_set(&c->uri, buf_str(&b)) : HF_ERR_MEMORY;
-	if (rc < 0)
+		rc = keep(&c->secret, buf_data(&secret), buf_size(&secret), path, sizeof path, err);
+	if (rc == 0 && (put_with_secret(&b, c->uri, name, path) < 0 || !buf_str(&b) ||
+			   str_set(&c->uri, buf_str(&b)) < 0))
 		rc = err_memory(err);
-fail:
 	buf_free(&secret);
 	buf_free(&b);
 	return rc;
@@ -131,7 +136,7 @@ check_uri_init(struct check *c, struct hf_error *err)
 	struct uri u;
 	int rc;
 
-	c->secret = -1;
+	c->secret = c->wrong = -1;
 	rc = take_text(c, c->asked->uri, err);
 	if (rc == 0)
 		rc = uri_get(&u, c->uri, err);
@@ -148,6 +153,8 @@ check_uri_fini(struct check *c)
 	str_free(&c->uri);
 	if (c->secret >= 0)
 		close(c->secret);
+	if (c->wrong >= 0)
+		close(c->wrong);
 }
 
 int
@@ -157,20 +164,25 @@ check_uri_is_custom(const struct check *c)
 }
 
 int
-check_uri_wrong_secret(const struct check *c, struct buf *b, struct hf_error *err)
+check_uri_wrong_secret(struct check *c, struct buf *b, struct hf_error *err)
 {
+	const char *name = NULL;
+	char path[40];
 	struct uri u;
 	int rc = uri_get(&u, c->uri, err);
 
 	if (rc < 0)
 		return rc;
-	for (size_t i = 0; i < SECRETS && rc == 0; i++)
+	for (size_t i = 0; i < SECRETS && !name; i++)
 		if (uri_query(&u, secrets[i].source) || uri_query(&u, secrets[i].value))
-			rc = put_with_secret(b, c->uri, secrets[i].value, wrong) == 0 && buf_str(b)
-				 ? 1
-				 : HF_ERR_MEMORY;
+			name = secrets[i].source;
 	uri_fini(&u);
-	return rc < 0 ? err_memory(err) : rc;
+	if (!name)
+		return 0;
+	rc = keep(&c->wrong, wrong, sizeof wrong - 1, path, sizeof path, err);
+	if (rc < 0)
+		return rc;
+	return put_with_secret(b, c->uri, name, path) == 0 && buf_str(b) ? 1 : err_memory(err);
 }
 
 /* pkcs11: by another label; what else would name the object is left out. */
