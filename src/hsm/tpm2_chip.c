@@ -30,7 +30,6 @@ struct line {
 static struct tpm2_chip *chips;
 static struct line *abandoned; /* of the process that this one was forked from */
 static pthread_mutex_t chips_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_once_t prepare_once = PTHREAD_ONCE_INIT;
 
 static struct tpm2_chip *
 new_chip(const char *tcti)
@@ -121,27 +120,46 @@ in_child(void)
 		abandon(c);
 }
 
-/* tss2 writes warnings to stderr by itself; this variable is all that it listens to. A user's own value stands. */
-static void
+/*
+ * Once in a process, under chips_lock. tss2 writes warnings to stderr by itself; this variable is all that it listens to,
+ * and a user's own value stands.
+ */
+static int
 prepare(void)
 {
+	static int done;
+
+	if (done)
+		return 0;
+	if (pthread_atfork(before_fork, after_fork, in_child) != 0)
+		return -1;
 	setenv("TSS2_LOG", "all+NONE", 0);
-	pthread_atfork(before_fork, after_fork, in_child);
+	done = 1;
+	return 0;
+}
+
+static struct tpm2_chip *
+find_chip(const char *tcti)
+{
+	struct tpm2_chip *c = chips;
+
+	while (c && strcmp(c->tcti, tcti) != 0)
+		c = c->next;
+	if (c || !(c = new_chip(tcti)))
+		return c;
+	c->next = chips;
+	chips = c;
+	return c;
 }
 
 int
 tpm2_chip_open(struct tpm2_chip **out, const char *tcti, struct hf_error *err)
 {
-	struct tpm2_chip *c;
+	struct tpm2_chip *c = NULL;
 
-	pthread_once(&prepare_once, prepare);
 	pthread_mutex_lock(&chips_lock);
-	for (c = chips; c && strcmp(c->tcti, tcti) != 0;)
-		c = c->next;
-	if (!c && (c = new_chip(tcti))) {
-		c->next = chips;
-		chips = c;
-	}
+	if (prepare() == 0)
+		c = find_chip(tcti);
 	if (c)
 		c->users++;
 	pthread_mutex_unlock(&chips_lock);

@@ -17,8 +17,7 @@ get_handle(TPM2_HANDLE *handle, const char *text, struct hf_error *err)
 
 	errno = 0;
 	n = strtoul(text, &end, 16);
-	if (errno || *end || strncmp(text, "0x", 2) != 0 || n < TPM2_PERSISTENT_FIRST ||
-	    n > TPM2_PERSISTENT_LAST)
+	if (errno || *end || strncmp(text, "0x", 2) != 0 || n < 0x81000000 || n > 0x81ffffff)
 		return err_set(err, HF_ERR_ARGS,
 		    "tpm2:handle=%s: a persistent handle is 0x81000000 to 0x81ffffff", text);
 	*handle = (TPM2_HANDLE)n;
