@@ -245,6 +245,7 @@ struct hf_check {
 	const char *uri;
 	const char *cert; /* certificate file for the TLS handshakes; NULL: one is made */
 	int wrong_pin;	  /* 1: a wrong PIN is tried too, once. A token counts these, and locks after a few */
+	int write; /* 1: a custom HSM's functions that write are called too: they may replace its key */
 	void (*fn)(void *ctx, enum hf_verdict, const char *line);
 	void *ctx;
 };

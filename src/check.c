@@ -243,27 +243,36 @@ look_for_nothing(struct check *c)
 /* With nothing else open, since a token that somebody has logged in to asks nobody else. The right one comes after it, so that
  * the token's counter is at its beginning again. */
 static void
+refuse_wrong_secret(struct check *c, int some, const struct buf *uri, struct hf_error *err)
+{
+	EVP_PKEY_free(c->key);
+	c->key = NULL;
+	expect_refusal(c, some, uri, err);
+	err_clear(err);
+	check_try(c, "takes the right PIN after that");
+	if (open_and_close(c, err) < 0)
+		check_failed(c, err);
+	else
+		check_say(c, HF_CHECK_OK, "%s", "");
+}
+
+static void
 try_wrong_secret(struct check *c)
 {
 	struct hf_error err = { 0 };
 	struct buf uri = { 0 };
+	int some;
 
 	check_try(c, "refuses a wrong PIN");
-	if (!c->asked->wrong_pin) {
+	some = check_uri_wrong_secret(c, &uri, &err);
+	if (some <= 0)
+		expect_refusal(c, some, &uri, &err);
+	else if (!c->asked->wrong_pin)
 		check_say(
 		    c, HF_CHECK_CANNOT, "not tried, since a token counts them; --wrong-pin asks for it");
-		return;
-	}
-	EVP_PKEY_free(c->key);
-	c->key = NULL;
-	expect_refusal(c, check_uri_wrong_secret(c, &uri, &err), &uri, &err);
-	buf_free(&uri);
-	err_clear(&err);
-	check_try(c, "takes the right PIN after that");
-	if (open_and_close(c, &err) < 0)
-		check_failed(c, &err);
 	else
-		check_say(c, HF_CHECK_OK, "%s", "");
+		refuse_wrong_secret(c, some, &uri, &err);
+	buf_free(&uri);
 }
 
 static void

@@ -21,6 +21,7 @@ struct check {
 	char *uri;  /* what is opened */
 	int secret; /* a descriptor that holds the URI's secret; -1: none */
 	int wrong;  /* one that holds another */
+	char *hsm;  /* a custom HSM: the URI of the kind that is being looked at */
 	EVP_PKEY *key, *pub;
 	STACK_OF(X509) * chain;
 	char trying[300];

@@ -151,6 +151,7 @@ void
 check_uri_fini(struct check *c)
 {
 	str_free(&c->uri);
+	str_free(&c->hsm);
 	if (c->secret >= 0)
 		close(c->secret);
 	if (c->wrong >= 0)

@@ -63,6 +63,7 @@ run(struct tool *t, struct view *view)
 	struct hf_check check = { .uri = t->argv[1],
 		.cert = tool_given(t, "cert"),
 		.wrong_pin = tool_given(t, "wrong-pin") != NULL,
+		.write = tool_given(t, "write") != NULL,
 		.fn = verdict,
 		.ctx = &k };
 

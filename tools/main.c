@@ -27,7 +27,7 @@ static const struct command {
 	    "a certificate request for a key" },
 	{ "cert", cmd_cert, "cert self-signed --key URI --subject /CN=NAME [--days N] [--out FILE]",
 	    "a certificate that a key signs for itself" },
-	{ "hsm", cmd_hsm, "hsm check URI|LIBRARY [--cert FILE] [--wrong-pin]",
+	{ "hsm", cmd_hsm, "hsm check URI|LIBRARY [--cert FILE] [--wrong-pin] [--write]",
 	    "does such a key, or a custom HSM's library, do all that is needed of it?" },
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -79,6 +79,8 @@ static const struct option_row {
 	{ "days", "N", OTHER, "cert: how long it is valid, 365" },
 	{ "out", "FILE", OTHER, "key show, csr, cert: where the PEM text goes" },
 	{ "wrong-pin", NULL, OTHER, "hsm check: try a wrong PIN too, once; a token counts these" },
+	{ "write", NULL, OTHER,
+	    "hsm check: call a custom HSM's functions that write, too; they may replace its key" },
 	{ "json", NULL, OTHER, "results as JSON" },
 	{ "quiet", NULL, OTHER, "nothing on standard error but errors" },
 	{ "help", NULL, OTHER, "this text" },
