@@ -58,7 +58,7 @@ sign_once(EVP_PKEY *key, EVP_PKEY *pub, const struct kind *k, struct hf_error *e
 	     EVP_DigestSign(m, sig, &n, (const uint8_t *)text, sizeof text) == 1;
 	EVP_MD_CTX_free(m);
 	if (!ok)
-		return err_ssl(err, HF_ERR_KEY, "no signature");
+		return request_why("this", err);
 	if (!verifies(pub, k, sig, n))
 		return err_ssl(err, HF_ERR_KEY, "a signature was made, but the public key does not fit it%s",
 		    k->alg == SIGN_RSA_PSS ? " (is its salt as long as the digest?)" : "");

@@ -150,6 +150,20 @@ begin(EVP_PKEY *key)
 	return NULL;
 }
 
+int
+request_why(const char *what, struct hf_error *err)
+{
+	const char *words;
+	int flags;
+	unsigned long e = ERR_peek_error_all(NULL, NULL, NULL, &words, &flags);
+
+	if (ERR_GET_LIB(e) != ERR_LIB_USER || !(flags & ERR_TXT_STRING) || !*words)
+		return err_ssl(err, HF_ERR_KEY, "cannot sign %s", what);
+	err_set(err, HF_ERR_KEY, "cannot sign %s: %s", what, words);
+	ERR_clear_error();
+	return err->code;
+}
+
 /* The PEM text of what write() writes. */
 static int
 put_pem(struct buf *out, int (*write)(BIO *, const void *), const void *thing, struct hf_error *err)
@@ -191,7 +205,7 @@ sign_request(X509_REQ *r, EVP_PKEY *key, struct hf_error *err)
 	ok = X509_REQ_set_version(r, X509_REQ_VERSION_1) && X509_REQ_set_pubkey(r, key) && (m = begin(key)) &&
 	     X509_REQ_sign_ctx(r, m) > 0;
 	EVP_MD_CTX_free(m);
-	return ok ? 0 : err_ssl(err, HF_ERR_KEY, "cannot sign a certificate request with this key");
+	return ok ? 0 : request_why("a certificate request", err);
 }
 
 int
@@ -265,7 +279,7 @@ sign_certificate(X509 *x, EVP_PKEY *key, int days, struct hf_error *err)
 	     X509_set_issuer_name(x, X509_get_subject_name(x)) && X509_set_pubkey(x, key) &&
 	     set_extensions(x) && (m = begin(key)) && X509_sign_ctx(x, m) > 0;
 	EVP_MD_CTX_free(m);
-	return ok ? 0 : err_ssl(err, HF_ERR_KEY, "cannot sign a certificate with this key");
+	return ok ? 0 : request_why("a certificate", err);
 }
 
 int
