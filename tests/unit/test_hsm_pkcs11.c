@@ -327,7 +327,8 @@ refuses(void **state)
 	refused(HF_ERR_KEY, "3 tokens", "pkcs11:object=p256?%s", query);
 	says("token=");
 	refused(HF_ERR_KEY, "2 private keys", "pkcs11:token=line7;object=twin?%s", query);
-	says("id=");
+	says("twin id=%05");
+	says("twin id=%06");
 	refused(HF_ERR_KEY, "in fact there is none", "pkcs11:token=spare?%s", query);
 	refused(HF_ERR_ARGS, "type=", "pkcs11:token=line7;object=p256;type=cert?%s", query);
 	refused(HF_ERR_ARGS, "RFC 7512", "pkcs11:token=line7;objct=p256?%s", query);
@@ -402,7 +403,9 @@ misbehaves(void **state)
 		const char *how, *words;
 		int code;
 	} row[] = {
-		{ "initialize", "bad_pkcs11.so: cannot initialize it: CKR_GENERAL_ERROR", HF_ERR_KEY },
+		{ "initialize",
+		    "bad_pkcs11.so: cannot start it (is it configured, may this user read what it uses?): CKR_GENERAL_ERROR",
+		    HF_ERR_KEY },
 		{ "slots", "CKR_DEVICE_ERROR", HF_ERR_KEY },
 		{ "slots-many", "which tokens there are: CKR_GENERAL_ERROR", HF_ERR_KEY },
 		{ "session", "cannot open a session: CKR_TOKEN_NOT_PRESENT", HF_ERR_KEY },
