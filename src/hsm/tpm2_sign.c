@@ -438,11 +438,6 @@ read_file(struct tpm2_key *k, const struct tpm2_uri *w, struct hf_error *err)
 	if (rc == 0)
 		rc = tpm2_get_pem(&k->file, buf_data(&text), buf_size(&text), w->file, err);
 	buf_free(&text);
-	if (rc == 0 && !k->file.empty_auth && !w->has_auth)
-		rc = err_set(err, HF_ERR_KEY,
-		    "TPM key file %s: its key has a password, which auth-source=FILE in the URI gives; "
-		    "it was not tried without, for the TPM counts wrong ones",
-		    w->file);
 	return rc;
 }
 
