@@ -202,6 +202,29 @@ struct hf_call {
  * or to NULL after the last. It, too, is freed by free(). */
 int hf_service(struct hf *, const char *service, const struct hf_call *, char **more, char **answer);
 
+/*
+ * Custom HSMs: a vendor's library that is linked into the program (hsm_client_data.h says what it has). A program that links one by
+ * Holdfast's CMake package, holdfast_link_hsm(), need not call this: it is done before main() begins.
+ */
+struct HSM_CLIENT_X509_INTERFACE_TAG;
+struct HSM_CLIENT_X509_V2_INTERFACE_TAG;
+struct HSM_CLIENT_TPM_INTERFACE_TAG;
+struct HSM_CLIENT_KEY_INTERFACE_TAG;
+struct hf_hsm_table {
+	size_t size;		/* sizeof(struct hf_hsm_table) */
+	int (*x509_init)(void); /* each of them: NULL when the library has none */
+	void (*x509_deinit)(void);
+	int (*tpm_init)(void);
+	void (*tpm_deinit)(void);
+	const struct HSM_CLIENT_X509_INTERFACE_TAG *(*x509)(void);
+	const struct HSM_CLIENT_X509_V2_INTERFACE_TAG *(*x509_v2)(void);
+	const struct HSM_CLIENT_TPM_INTERFACE_TAG *(*tpm)(void);
+	const struct HSM_CLIENT_KEY_INTERFACE_TAG *(*key)(void);
+};
+/* Makes it what "hsm:" without a path names. The table is copied. Before the first identity is opened; HF_ERR_STATE when there is
+ * another one already, HF_ERR_ARGS when no getter is in it. NULL takes it back, unless it is in use (HF_ERR_STATE). */
+int hf_hsm_link(const struct hf_hsm_table *);
+
 /* What is going on, a line at a time, for people; no secrets are in it. Called on the stepping thread. fn NULL: silent. */
 void hf_log(struct hf *, void (*fn)(void *ctx, const char *line), void *ctx);
 

@@ -46,7 +46,7 @@ calls() {
 			case "$symbol:$where" in
 			clock_gettime:base/clock.c) ;;
 			clock_now:holdfast.c) ;;
-			getrandom:holdfast.c) ;;
+			getrandom:holdfast.c | RAND_bytes:hsm/pss.c) ;;
 			socket:stream/tcp.c | connect:stream/tcp.c | send:stream/tcp.c | recv:stream/tcp.c) ;;
 			getsockopt:stream/tcp.c | setsockopt:stream/tcp.c | getaddrinfo:stream/tcp.c) ;;
 			freeaddrinfo:stream/tcp.c | getnameinfo:stream/tcp.c) ;;

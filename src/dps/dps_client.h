@@ -55,7 +55,7 @@ void dps_register_broke(struct dps_register *, const struct hf_error *why);
 
 /*
  * state.c: the assignment in a file. Bound to the identity: another key with this file is refused. No secret is in it; `wrapped`
- * is a key under this TPM's SRK, and only while it is not yet persistent.
+ * is a key under this TPM's SRK, and only while it is not yet persistent; a custom HSM's stays.
  */
 struct dps_state {
 	char scope[65], registration_id[129], hub[256], device[129];

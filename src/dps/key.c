@@ -58,7 +58,7 @@ persist(struct key_job *k)
 {
 	int rc = k->hsm->ops->keep(k->hsm, buf_data(&k->state.wrapped), buf_size(&k->state.wrapped), &k->err);
 
-	if (rc < 0)
+	if (rc < 0 || k->hsm->keeps_nothing)
 		return rc;
 	buf_free(&k->state.wrapped);
 	return save(k);

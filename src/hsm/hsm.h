@@ -42,7 +42,8 @@ struct hsm_ops {
 struct hsm {
 	const struct hsm_ops *ops;
 	enum hsm_kind kind;
-	int blocks;		 /* calls may take long */
+	int blocks; /* calls may take long */
+	int keeps_nothing; /* TPM: keep() lasts as long as the hsm is open; the state file has the wrapped key for good */
 	atomic_int holders;	 /* hsm_open() gives the first */
 	uint8_t fingerprint[32]; /* see hsm_fingerprint(); all zero until it is known */
 	char key_handle[16];	 /* TPM: where the hub's key is kept; "" */
@@ -86,8 +87,12 @@ int hsm_pem_chain(STACK_OF(X509) **, const struct buf *text, const char *what, s
 /* The backends. */
 int hsm_symkey_open(
     struct hsm **, const char *file, const char *group_file, const char *registration_id, struct hf_error *);
+/* The same with a key in a text, base64. `what` names it in the error. */
+int hsm_symkey_new(struct hsm **, const struct buf *text, const char *what, struct hf_error *);
 int hsm_x509_open(
     struct hsm **, const char *cert_file, const char *key_uri, const struct log *, struct hf_error *);
 int hsm_custom_open(struct hsm **, const struct hsm_settings *, struct hf_error *); /* s->hsm, a URI */
+/* Hands a name and a key (base64) to a custom HSM that is a symmetric identity; HF_ERR_UNSUPPORTED when it takes none. */
+int hsm_custom_set_symmetric_key(struct hsm *, const char *name, const char *key, struct hf_error *);
 int hsm_tpm2_open(struct hsm **, const struct hsm_settings *, struct hf_error *);
 #endif

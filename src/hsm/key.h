@@ -105,6 +105,7 @@ int key_kind_get(struct key_kind *, const char *name,
 int key_make(const char *uri, const struct key_kind *, struct buf *made, struct hf_error *);
 int key_tpm2_make(const struct uri *, const struct key_kind *, struct buf *made, struct hf_error *);
 int key_pkcs11_make(const struct uri *, const struct key_kind *, struct buf *made, struct hf_error *);
+int key_custom_make(const struct uri *, const struct key_kind *, struct buf *made, struct hf_error *);
 /* Calls fn for each key that can sign in the TPM ("tpm2:", with tcti) or token ("pkcs11:..."): its URI and what it is ("EC P-256"). */
 typedef int key_each_fn(void *ctx, const char *uri, const char *what);
 int key_each(const char *where, key_each_fn *, void *ctx, struct hf_error *);

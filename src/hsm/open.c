@@ -22,9 +22,12 @@ left_out(const char *what, struct hf_error *err)
 	((void)(out), left_out("symmetric keys (hsm_type_symm_key=OFF)", err))
 #endif
 
+#define SYMKEY "symkey:" /* a key without a certificate: a symmetric one */
+
 static int
 pick(struct hsm **out, const struct hsm_settings *s, struct hf_error *err)
 {
+	int symkey = s->key && !s->cert && strncmp(s->key, SYMKEY, strlen(SYMKEY)) == 0;
 	const char *tpm = s->tpm ? " --tpm" : "";
 	const char *x509 = s->cert || s->key ? " --cert/--key" : "";
 	const char *device = s->symmetric_key ? " --symmetric-key" : "";
@@ -41,6 +44,8 @@ pick(struct hsm **out, const struct hsm_settings *s, struct hf_error *err)
 		    x509, custom, device, group);
 	if (s->tpm)
 		return hsm_tpm2_open(out, s, err);
+	if (symkey)
+		return hsm_symkey_open(out, s->key + strlen(SYMKEY), NULL, s->registration_id, err);
 	if (*x509)
 		return hsm_x509_open(out, s->cert, s->key, s->log, err);
 	if (*custom)

@@ -1,4 +1,5 @@
 #include <ctype.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <openssl/crypto.h>
@@ -35,33 +36,43 @@ close_key(struct hsm *h)
 static const struct hsm_ops ops = { .close = close_key, .hmac = hmac };
 
 static int
-read_key(struct symkey *k, const char *path, const char *what, struct hf_error *err)
+set_key(struct symkey *k, const struct buf *text, const char *what, struct hf_error *err)
 {
-	struct buf text = { 0 }, raw = { 0 };
+	struct buf raw = { 0 };
 	int rc;
 
-	rc = file_read(&text, path, FILE_MAX, what, err);
-	if (rc < 0)
-		goto fail;
-	rc = b64_get(&raw, (const char *)buf_data(&text), buf_size(&text));
+	rc = b64_get(&raw, (const char *)buf_data(text), buf_size(text));
 	if (rc == HF_ERR_MEMORY) {
 		err_memory(err);
 		goto fail;
 	}
 	if (rc < 0) {
-		rc = err_set(err, HF_ERR_ARGS, "%s file %s: that is not base64 text", what, path);
+		rc = err_set(err, HF_ERR_ARGS, "%s: that is not base64 text", what);
 		goto fail;
 	}
 	if (buf_size(&raw) < KEY_MIN || buf_size(&raw) > KEY_MAX) {
-		rc = err_set(err, HF_ERR_ARGS, "%s file %s: a key has %d to %d bytes, this one has %zu", what,
-		    path, KEY_MIN, KEY_MAX, buf_size(&raw));
+		rc = err_set(err, HF_ERR_ARGS, "%s: a key has %d to %d bytes, this one has %zu", what,
+		    KEY_MIN, KEY_MAX, buf_size(&raw));
 		goto fail;
 	}
 	k->len = buf_size(&raw);
 	memcpy(k->key, buf_data(&raw), k->len);
 fail:
-	buf_free(&text);
 	buf_free(&raw);
+	return rc;
+}
+
+static int
+read_key(struct symkey *k, const char *path, const char *what, struct hf_error *err)
+{
+	struct buf text = { 0 };
+	char name[PATH_MAX + 32];
+	int rc = file_read(&text, path, FILE_MAX, what, err);
+
+	(void)str_fmt(name, sizeof name, "%s file %s", what, path);
+	if (rc == 0)
+		rc = set_key(k, &text, name, err);
+	buf_free(&text);
 	return rc;
 }
 
@@ -85,11 +96,47 @@ derive(struct symkey *k, const char *id, struct hf_error *err)
 	return 0;
 }
 
+static int
+finish(struct symkey *k, struct hsm **out, int rc, struct hf_error *err)
+{
+	static const char mark[] = "holdfast: which key is this?";
+
+	if (rc == 0)
+		rc = hmac(&k->hsm, mark, sizeof mark - 1, k->hsm.fingerprint, err);
+	if (rc < 0)
+		close_key(&k->hsm);
+	else
+		*out = &k->hsm;
+	return rc;
+}
+
+static struct symkey *
+make(void)
+{
+	struct symkey *k = calloc(1, sizeof *k);
+
+	if (!k)
+		return NULL;
+	k->hsm.ops = &ops;
+	k->hsm.kind = HSM_SYMMETRIC;
+	return k;
+}
+
+int
+hsm_symkey_new(struct hsm **out, const struct buf *text, const char *what, struct hf_error *err)
+{
+	struct symkey *k = make();
+
+	*out = NULL;
+	if (!k)
+		return err_memory(err);
+	return finish(k, out, set_key(k, text, what, err), err);
+}
+
 int
 hsm_symkey_open(struct hsm **out, const char *file, const char *group_file, const char *registration_id,
     struct hf_error *err)
 {
-	static const char mark[] = "holdfast: which key is this?";
 	const char *what = group_file ? "group key" : "symmetric key";
 	struct symkey *k;
 	int rc;
@@ -102,20 +149,11 @@ hsm_symkey_open(struct hsm **out, const char *file, const char *group_file, cons
 		return err_set(err, HF_ERR_ARGS,
 		    "\"%s\" is no registration id: 1 to 128 letters, digits, - . _ :, the last a letter, digit or dash",
 		    registration_id);
-	k = calloc(1, sizeof *k);
+	k = make();
 	if (!k)
 		return err_memory(err);
-	k->hsm.ops = &ops;
-	k->hsm.kind = HSM_SYMMETRIC;
 	rc = read_key(k, group_file ? group_file : file, what, err);
 	if (rc == 0 && group_file)
 		rc = derive(k, registration_id, err);
-	if (rc == 0)
-		rc = hmac(&k->hsm, mark, sizeof mark - 1, k->hsm.fingerprint, err);
-	if (rc < 0) {
-		close_key(&k->hsm);
-		return rc;
-	}
-	*out = &k->hsm;
-	return 0;
+	return finish(k, out, rc, err);
 }

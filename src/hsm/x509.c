@@ -225,16 +225,22 @@ hsm_x509_open(
 	struct pair *p;
 	struct uri u;
 
+	int rc = 0;
+
 	*out = NULL;
 	if (!cert_file || !key_uri)
 		return err_set(err, HF_ERR_ARGS, "a certificate and its key go together: %s is missing",
 		    cert_file ? "--key" : "--cert");
 	if (uri_get(&u, key_uri, err) < 0)
 		return err->code;
-	if (uri_tells_secret(&u))
+	if (strcmp(u.scheme, "symkey") == 0)
+		rc = err_set(err, HF_ERR_ARGS, "a symmetric key (symkey:) does not sign for a certificate");
+	if (rc == 0 && uri_tells_secret(&u))
 		log_line(log,
 		    "warning: a PIN or password stands in the key's URI, where others can see it; pin-source=FILE and auth-source=FILE are safer");
 	uri_fini(&u);
+	if (rc < 0)
+		return rc;
 	p = calloc(1, sizeof *p);
 	if (!p)
 		return err_memory(err);

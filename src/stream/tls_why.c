@@ -22,12 +22,23 @@ is_about_certificate(int alert)
 	}
 }
 
+/* A key that cannot make TLS 1.3's signatures has kept us below it. */
+static int
+is_held_back(SSL *ssl)
+{
+	return !SSL_is_server(ssl) && SSL_get_max_proto_version(ssl) == TLS1_2_VERSION;
+}
+
 static void
-alert_came(const char *peer, int alert, struct hf_error *err)
+alert_came(SSL *ssl, const char *peer, int alert, struct hf_error *err)
 {
 	const char *name = SSL_alert_desc_string_long(alert);
 
-	if (alert == SSL_AD_CERTIFICATE_REQUIRED)
+	if (alert == SSL_AD_PROTOCOL_VERSION && is_held_back(ssl))
+		err_set(err, HF_ERR_TLS,
+		    "%s wants TLS 1.3, and our key can only be used in TLS 1.2: its hardware makes no RSA-PSS signature that TLS takes; use an EC P-256 key (alert %d)",
+		    peer, alert);
+	else if (alert == SSL_AD_CERTIFICATE_REQUIRED)
 		err_set(err, HF_ERR_TLS, "%s wants a certificate and was shown none: alert %d", peer, alert);
 	else if (is_about_certificate(alert))
 		err_set(err, HF_ERR_TLS, "%s refused our certificate: %s (alert %d)", peer, name, alert);
@@ -79,7 +90,7 @@ tls_why(SSL *ssl, const char *peer, struct hf_error *err)
 	int reason = ERR_GET_REASON(first), alert = reason - SSL_AD_REASON_OFFSET;
 
 	if (ERR_GET_LIB(first) == ERR_LIB_SSL && alert >= 0 && alert <= LAST_ALERT)
-		alert_came(peer, alert, err);
+		alert_came(ssl, peer, alert, err);
 	else if (ERR_GET_LIB(first) == ERR_LIB_SSL && reason == SSL_R_CERTIFICATE_VERIFY_FAILED)
 		not_trusted(peer, SSL_get_verify_result(ssl), err);
 	else if (ERR_GET_REASON(last) == ERR_R_EVP_LIB && SSL_get_privatekey(ssl) != NULL)

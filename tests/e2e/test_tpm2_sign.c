@@ -38,6 +38,8 @@ static EVP_PKEY *known; /* the TPM has it as well */
 /* A chip that salts PSS with as much as there is room for: what the TPM signed is signed once more, with the known key. */
 static int salts_longest;
 
+static int denied; /* how many signatures the TPM was asked for, and refused */
+
 static void
 salt_more(const TPM2B_DIGEST *digest, TPM2B_PUBLIC_KEY_RSA *sig)
 {
@@ -66,6 +68,7 @@ Esys_Sign(ESYS_CONTEXT *c, ESYS_TR key, ESYS_TR s1, ESYS_TR s2, ESYS_TR s3, cons
 
 	*(void **)&real = dlsym(RTLD_NEXT, "Esys_Sign");
 	rc = real(c, key, s1, s2, s3, digest, scheme, ticket, out);
+	denied += rc != 0;
 	if (!rc && salts_longest && scheme->scheme == TPM2_ALG_RSAPSS)
 		salt_more(digest, &(*out)->signature.rsapss.sig);
 	return rc;
@@ -183,7 +186,6 @@ signs(EVP_PKEY *key, const EVP_MD *md, int pss)
 	     (!pss || (EVP_PKEY_CTX_set_rsa_padding(p, RSA_PKCS1_PSS_PADDING) > 0 &&
 			  EVP_PKEY_CTX_set_rsa_pss_saltlen(p, RSA_PSS_SALTLEN_DIGEST) > 0)) &&
 	     EVP_DigestSign(ctx, sig, &n, (const uint8_t *)"holdfast", 8) > 0;
-if(getenv("SHOW")&&!ok) ERR_print_errors_fp(stderr);
 	EVP_MD_CTX_free(ctx);
 	ctx = EVP_MD_CTX_new();
 	ok = ok && EVP_DigestVerifyInit(ctx, &p, md, NULL, pub) > 0 &&
@@ -483,7 +485,7 @@ lockout(void **state)
 	refuses(uri_of("handle=0x81000232", "&auth-value=no"), HF_ERR_KEY, "0x98e");
 	refuses(uri_of("handle=0x81000232", "&auth-value=secret"), HF_ERR_KEY, "0x921");
 	says("tpm2_dictionarylockout -c");
-	tool("tpm2_dictionarylockout -Q -c");
+	tool("tpm2_dictionarylockout -Q -c; tpm2_dictionarylockout -Q -s -n 32 -t 1000 -l 1000");
 }
 
 static void
@@ -517,7 +519,10 @@ stranger_files(void **state)
 	assert_true(signs(key, EVP_sha256(), 0));
 	EVP_PKEY_free(key);
 	key = open_key("file=locked.pem", "");
+	denied = 0;
 	assert_false(signs(key, EVP_sha256(), 0));
+	assert_false(signs(key, EVP_sha256(), 0)); /* the TPM counts: it is not asked again */
+	assert_int_equal(denied, 1);
 	clean_inside();
 	EVP_PKEY_free(key);
 	refuses(uri_of("file=none.pem", ""), HF_ERR_IO, "none.pem");
@@ -703,11 +708,11 @@ makes_files(void **state)
 	snprintf(more, sizeof more, "&auth-source=%s/right", dir);
 	OK(make_key("file=ours_rsa.pem", "rsa2048", more, &made));
 	tool(
-	    "P='-provider tpm2 -provider default'; echo text >text; "
+	    "P='-provider tpm2 -provider default' Q='-provider tpm2 -provider base'; echo text >text; "
 	    "openssl pkey $P -in ours.pem -pubout -out pub.pem; "
-	    "openssl dgst $P -sha256 -sign ours.pem -out sig text; openssl dgst -sha256 -verify pub.pem -signature sig text; "
+	    "openssl pkeyutl $Q -sign -rawin -digest sha256 -inkey ours.pem -in text -out sig; openssl dgst -sha256 -verify pub.pem -signature sig text; "
 	    "openssl pkey $P -in ours_rsa.pem -passin pass:secret -pubout -out pub.pem; "
-	    "openssl dgst $P -sha256 -sign ours_rsa.pem -passin pass:secret -out sig text; "
+	    "openssl pkeyutl $Q -sign -rawin -digest sha256 -inkey ours_rsa.pem -passin pass:secret -in text -out sig; "
 	    "openssl dgst -sha256 -verify pub.pem -signature sig text");
 	buf_free(&made);
 }

@@ -159,10 +159,11 @@ refuses(void **state)
 	refused(NULL, one, HF_ERR_ARGS, "--cert");
 	refused(chain, NULL, HF_ERR_ARGS, "--key");
 	refused(chain, other, HF_ERR_KEY, "does not belong");
-	refused(chain, locked, HF_ERR_UNSUPPORTED, "encrypted");
-	refused(chain, oldlocked, HF_ERR_UNSUPPORTED, "encrypted");
-	refused(chain, "pkcs11:token=line7;object=dev", HF_ERR_UNSUPPORTED, "\"pkcs11:\"");
-	refused(chain, "tpm2:handle=0x81000201", HF_ERR_UNSUPPORTED, "\"tpm2:\"");
+	refused(chain, locked, HF_ERR_KEY, "passphrase-source=");
+	refused(chain, oldlocked, HF_ERR_KEY, "passphrase-source=");
+	refused(chain, "vault:dev", HF_ERR_UNSUPPORTED, "\"vault:\"");
+	refused(chain, "symkey:/dev/null", HF_ERR_ARGS, "symkey");
+	refused(chain, "file:k.pem?colour=red", HF_ERR_ARGS, "colour");
 	refused(chain, junk, HF_ERR_KEY, junk);
 	refused(junk, one, HF_ERR_KEY, junk);
 	refused(one, one, HF_ERR_KEY, "no PEM certificate");

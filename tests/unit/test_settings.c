@@ -10,7 +10,7 @@ static struct hf_error err;
 
 static const char *const name[] = { "id-scope", "endpoint", "connect", "transport", "trust",
 	"registration-id", "state", "payload", "timeout", "hub", "device-id", "tpm", "cert", "key",
-	"symmetric-key", "group-key", "ek-handle", "srk-handle", "key-handle", "owner-auth-file",
+	"symmetric-key", "group-key", "hsm", "ek-handle", "srk-handle", "key-handle", "owner-auth-file",
 	"endorsement-auth-file", "ek-template", "force" };
 #define COUNT (sizeof name / sizeof name[0])
 

@@ -1,0 +1,211 @@
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/x509.h>
+#include "hsm/foreign.h"
+
+struct kept {
+	void (*drop)(void *what);
+	void *what;
+};
+static pthread_once_t index_once = PTHREAD_ONCE_INIT, asker_once = PTHREAD_ONCE_INIT;
+static pthread_mutex_t pins = PTHREAD_MUTEX_INITIALIZER; /* a key may ask while it signs */
+static int kept_index = -1;
+static UI_METHOD *asker;
+
+static void
+swap_pin(struct foreign_pin *p, const struct foreign_pin *by)
+{
+	pthread_mutex_lock(&pins);
+	buf_free(&p->secret);
+	*p = *by;
+	pthread_mutex_unlock(&pins);
+}
+
+int
+foreign_pin_get(
+    struct foreign_pin *p, const struct uri *u, const char *name, const struct log *log, struct hf_error *err)
+{
+	struct foreign_pin got = { 0 };
+	char what[160];
+	int rc;
+
+	snprintf(what, sizeof what, "PIN of the %s", name);
+	rc = secret_of_uri(&got.secret, u, "pin-source", "pin-value", what, log, err);
+	if (rc == 0)
+		rc = secret_of_uri(&got.secret, u, "auth-source", "auth-value", what, log, err);
+	if (rc < 0)
+		return rc;
+	got.known = rc;
+	swap_pin(p, &got);
+	return 0;
+}
+
+void
+foreign_pin_forget(struct foreign_pin *p)
+{
+	swap_pin(p, &(const struct foreign_pin){ 0 });
+}
+
+static int
+answer(UI *ui, UI_STRING *question)
+{
+	struct foreign_pin *p = UI_get0_user_data(ui);
+	const char *secret = NULL;
+	int ok;
+
+	if (UI_get_string_type(question) != UIT_PROMPT)
+		return 1;
+	pthread_mutex_lock(&pins);
+	if (p && (p->asked++ == 0 || p->proven) && p->known)
+		secret = buf_str(&p->secret);
+	ok = secret && UI_set_result(ui, question, secret) == 0;
+	pthread_mutex_unlock(&pins);
+	return ok;
+}
+
+static void
+make_asker(void)
+{
+	asker = UI_create_method("holdfast");
+	if (asker)
+		UI_method_set_reader(asker, answer);
+}
+
+UI_METHOD *
+foreign_asker(void)
+{
+	pthread_once(&asker_once, make_asker);
+	return asker;
+}
+
+int
+foreign_refused(const struct foreign_pin *p, const char *name, struct hf_error *err)
+{
+	if (p->asked && !p->known) {
+		ERR_clear_error();
+		return err_set(err, HF_ERR_KEY,
+		    "%s: a PIN or password is asked for; say where it is: ?pin-source=FILE", name);
+	}
+	if (p->asked > 1)
+		return err_ssl(err, HF_ERR_KEY, "%s: the PIN or password was not accepted", name);
+	return err_ssl(err, HF_ERR_KEY, "%s: it cannot be loaded", name);
+}
+
+void
+foreign_name(char *dst, size_t cap, const char *kind, const char *id, const char *key)
+{
+	if (key && *key && !strstr(key, "pin-value"))
+		snprintf(dst, cap, "key %.70s of %s %.32s", key, kind, id);
+	else
+		snprintf(dst, cap, "key of %s %.64s", kind, id);
+}
+
+/* Called when an EVP_PKEY of whatever origin is gone; most have nothing kept. */
+static void
+free_kept(void *key, void *value, CRYPTO_EX_DATA *data, int i, long l, void *p)
+{
+	struct kept *k = value;
+
+	(void)key, (void)data, (void)i, (void)l, (void)p;
+	if (k)
+		k->drop(k->what);
+	free(k);
+}
+
+/* A copy of the key keeps nothing. */
+static int
+copy_kept(CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, void **value, int i, long l, void *p)
+{
+	(void)to, (void)from, (void)i, (void)l, (void)p;
+	*value = NULL;
+	return 1;
+}
+
+static void
+make_index(void)
+{
+	kept_index = CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_EVP_PKEY, 0, NULL, NULL, copy_kept, free_kept);
+}
+
+int
+foreign_keep(EVP_PKEY *key, void (*drop)(void *what), void *what)
+{
+	struct kept *k;
+
+	pthread_once(&index_once, make_index);
+	k = kept_index < 0 ? NULL : calloc(1, sizeof *k);
+	if (!k)
+		return -1;
+	*k = (struct kept){ drop, what };
+	if (EVP_PKEY_set_ex_data(key, kept_index, k))
+		return 0;
+	free(k);
+	return -1;
+}
+
+EVP_PKEY *
+foreign_public(EVP_PKEY *key)
+{
+	uint8_t *der = NULL;
+	const uint8_t *p;
+	int n = i2d_PUBKEY(key, &der);
+	EVP_PKEY *pub;
+
+	p = der;
+	pub = n > 0 ? d2i_PUBKEY(NULL, &p, n) : NULL;
+	OPENSSL_free(der);
+	ERR_clear_error();
+	return pub;
+}
+
+static int
+try(EVP_PKEY *key, EVP_PKEY *pub, const char *name, struct hf_error *err)
+{
+	static const uint8_t text[] = "holdfast";
+	EVP_MD_CTX *sign = EVP_MD_CTX_new(), *verify = EVP_MD_CTX_new();
+	uint8_t sig[SIGN_MAX];
+	size_t len = sizeof sig;
+	int rc = 0;
+
+	if (!sign || !verify)
+		rc = err_memory(err);
+	else if (EVP_DigestSignInit_ex(sign, NULL, "SHA256", remotekey_context(), NULL, key, NULL) != 1 ||
+		 EVP_DigestSign(sign, sig, &len, text, sizeof text) != 1)
+		rc = err_ssl(err, HF_ERR_KEY, "%s: it does not sign", name);
+	else if (EVP_DigestVerifyInit_ex(verify, NULL, "SHA256", NULL, NULL, pub, NULL) != 1 ||
+		 EVP_DigestVerify(verify, sig, len, text, sizeof text) != 1)
+		rc = err_set(err, HF_ERR_KEY, "%s: it signs, but not with the key of the certificate", name);
+	EVP_MD_CTX_free(sign);
+	EVP_MD_CTX_free(verify);
+	ERR_clear_error();
+	return rc;
+}
+
+int
+foreign_wrap(EVP_PKEY **out, EVP_PKEY *key, EVP_PKEY *pub, int bound, const char *name, struct hf_error *err)
+{
+	EVP_PKEY *own = bound ? NULL : foreign_public(key);
+	int rc;
+
+	*out = NULL;
+	if (!own && !pub) {
+		EVP_PKEY_free(key);
+		return err_set(err, HF_ERR_KEY,
+		    "%s: it does not tell its public half; give the certificate that belongs to it", name);
+	}
+	if (!own)
+		EVP_PKEY_up_ref(pub);
+	rc = remotekey_wrap(out, key, own ? own : pub, name, 0, err);
+	if (rc < 0 || own)
+		return rc;
+	rc = try(*out, pub, name, err);
+	if (rc < 0) {
+		EVP_PKEY_free(*out);
+		*out = NULL;
+	}
+	return rc;
+}

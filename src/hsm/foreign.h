@@ -1,0 +1,36 @@
+/*
+ * Keys that OpenSSL's plug-ins bring, and what provider.c and engine.c have in common.
+ */
+#ifndef HSM_FOREIGN_H
+#define HSM_FOREIGN_H
+#include <openssl/ui.h>
+#include "hsm/key.h"
+
+/* A PIN or passphrase, for whoever asks OpenSSL's way. Until the key is open it is said once: a second question means that it was
+ * wrong, and tokens count the wrong ones. */
+struct foreign_pin {
+	struct buf secret;
+	int known;  /* the URI says where it is */
+	int asked;  /* so often */
+	int proven; /* the key is open */
+};
+/* pin-source, pin-value, auth-source or auth-value of the URI, instead of what was there. `name` is the key's, for the prompt
+ * and for sentences. */
+int foreign_pin_get(
+    struct foreign_pin *, const struct uri *, const char *name, const struct log *, struct hf_error *);
+void foreign_pin_forget(struct foreign_pin *);
+/* Asks no person but the struct foreign_pin that is its user data. NULL: out of memory. */
+UI_METHOD *foreign_asker(void);
+/* Why a key cannot be loaded: of the PIN, or what OpenSSL's queue says. */
+int foreign_refused(const struct foreign_pin *, const char *name, struct hf_error *);
+
+/* For sentences: "key KEY of provider tpm2". A key's name may have a PIN in it: it is not shown then. */
+void foreign_name(char *dst, size_t cap, const char *kind, const char *id, const char *key);
+/* In the application's context. NULL: it does not tell. */
+EVP_PKEY *foreign_public(EVP_PKEY *);
+/* `drop` is called with `what` when the key is gone: what it needs outlives it so. 0, or -1 and nothing is kept. */
+int foreign_keep(EVP_PKEY *, void (*drop)(void *what), void *what);
+/* remotekey_wrap() of a key (taken, at failure too). pub: NULL, or what its public half is said to be (stays the caller's); the
+ * key's own word goes before, unless `bound`. What was only said is tried out with a signature. */
+int foreign_wrap(EVP_PKEY **, EVP_PKEY *key, EVP_PKEY *pub, int bound, const char *name, struct hf_error *);
+#endif
