@@ -98,6 +98,7 @@ fail:
 void
 hub_connect(struct session *s, const struct mqtt_connect *c)
 {
+	const char *tls = tls_version(s->stream);
 	struct hf_error err = { 0 };
 	int found = 0;
 
@@ -114,8 +115,8 @@ hub_connect(struct session *s, const struct mqtt_connect *c)
 	if (s->mqtt.keep_alive == 0 || s->mqtt.keep_alive > KEEP_ALIVE_MAX)
 		s->mqtt.keep_alive = KEEP_ALIVE_MAX;
 	mqtt_say_connack(&s->mqtt, found, 0);
-	log_line(&s->e->log, "hub %s, device %s: connected%s", s->admission.hub, s->client,
-	    found ? ", session resumed" : "");
+	log_line(&s->e->log, "hub %s, device %s: connected by %s%s", s->admission.hub, s->client,
+	    tls ? tls : "no TLS", found ? ", session resumed" : "");
 }
 
 static int

@@ -296,6 +296,12 @@ tls_ready(struct stream *s)
 	return s->ops == &tls_ops && ((struct tls *)s)->core->under != NULL;
 }
 
+const char *
+tls_version(struct stream *s)
+{
+	return tls_ready(s) ? SSL_get_version(((struct tls *)s)->core->ssl) : NULL;
+}
+
 /* On a server OpenSSL keeps the leaf apart. */
 static STACK_OF(X509) * whole_chain(SSL *ssl)
 {

@@ -205,12 +205,15 @@ must_talk(const struct wish *w)
 	open_scene(&s, w);
 	assert_false(tls_ready(s.client));
 	assert_null(tls_peer(s.server));
+	assert_null(tls_version(s.server));
 	assert_int_equal(carry(&s, s.client, s.server, "hello", 5), 5);
 	assert_int_equal(carry(&s, s.server, s.client, much, n), (ssize_t)n);
 	assert_int_equal(carry(&s, s.client, s.server, much, n), (ssize_t)n);
 	assert_true(tls_ready(s.client));
 	assert_true(tls_ready(s.server));
 	assert_non_null(tls_peer(s.client));
+	assert_string_equal(tls_version(s.server), w->max == TLS1_2_VERSION ? "TLSv1.2" : "TLSv1.3");
+	assert_string_equal(tls_version(s.client), tls_version(s.server));
 	if (w->chain == NULL)
 		assert_null(tls_peer(s.server));
 	else
