@@ -49,7 +49,7 @@ onboard() {
 launch=()
 ! command -v ccache >/dev/null || launch=(-DCMAKE_C_COMPILER_LAUNCHER=ccache)
 sanitize=OFF
-! nm "$(command -v holdfast)" | grep -q __asan_init || sanitize=ON
+! nm "$(command -v holdfast)" | grep __asan_init >/dev/null || sanitize=ON
 
 # The sample, as it is: placeholders are no identity, and the sentence says where.
 cp -r "$source/samples/custom_hsm" example
