@@ -82,17 +82,48 @@ foreign_asker(void)
 	return asker;
 }
 
-int
-foreign_refused(const struct foreign_pin *p, const char *name, struct hf_error *err)
+static const char *
+reason_of(unsigned long e, char *room, size_t cap)
 {
-	if (p->asked && !p->known) {
-		ERR_clear_error();
+	const char *reason;
+
+	if (e == 0)
+		return "there is no private key";
+	if (ERR_SYSTEM_ERROR(e) && strerror_r(ERR_GET_REASON(e), room, cap) == 0)
+		return room;
+	reason = ERR_reason_error_string(e);
+	return reason ? reason : "OpenSSL gives no reason";
+}
+
+/* The chip's own words may stand in the data; remotekey.c's do, and say all. */
+static void
+tell(char *dst, size_t cap, foreign_peek *peek)
+{
+	const char *data = NULL;
+	char room[80];
+	int flags = 0;
+	unsigned long e = peek(NULL, NULL, NULL, &data, &flags);
+
+	if (!(flags & ERR_TXT_STRING) || !data || !*data || strstr(data, "pin-value"))
+		snprintf(dst, cap, "%s", reason_of(e, room, sizeof room));
+	else if (ERR_GET_LIB(e) == ERR_LIB_USER)
+		snprintf(dst, cap, "%s", data);
+	else
+		snprintf(dst, cap, "%s: %s", reason_of(e, room, sizeof room), data);
+	ERR_clear_error();
+}
+
+int
+foreign_refused(const struct foreign_pin *p, const char *name, foreign_peek *peek, struct hf_error *err)
+{
+	char reason[200];
+
+	tell(reason, sizeof reason, peek);
+	if (p->asked && !p->known)
 		return err_set(err, HF_ERR_KEY,
 		    "%s: a PIN or password is asked for; say where it is: ?pin-source=FILE", name);
-	}
-	if (p->asked > 1)
-		return err_ssl(err, HF_ERR_KEY, "%s: the PIN or password was not accepted", name);
-	return err_ssl(err, HF_ERR_KEY, "%s: it cannot be loaded", name);
+	return err_set(err, HF_ERR_KEY, "%s: it cannot be loaded%s: %s", name,
+	    p->asked > 1 ? " with this PIN or password" : "", reason);
 }
 
 void
@@ -164,21 +195,21 @@ foreign_public(EVP_PKEY *key)
 }
 
 static int
-try(EVP_PKEY *key, EVP_PKEY *pub, const char *name, struct hf_error *err)
+try_out(EVP_PKEY *key, EVP_PKEY *pub, const char *name, struct hf_error *err)
 {
 	static const uint8_t text[] = "holdfast";
 	EVP_MD_CTX *sign = EVP_MD_CTX_new(), *verify = EVP_MD_CTX_new();
 	uint8_t sig[SIGN_MAX];
 	size_t len = sizeof sig;
+	char words[300];
 	int rc = 0;
 
-	if (!sign || !verify)
-		rc = err_memory(err);
-	else if (EVP_DigestSignInit_ex(sign, NULL, "SHA256", remotekey_context(), NULL, key, NULL) != 1 ||
-		 EVP_DigestSign(sign, sig, &len, text, sizeof text) != 1)
-		rc = err_ssl(err, HF_ERR_KEY, "%s: it does not sign", name);
-	else if (EVP_DigestVerifyInit_ex(verify, NULL, "SHA256", NULL, NULL, pub, NULL) != 1 ||
-		 EVP_DigestVerify(verify, sig, len, text, sizeof text) != 1)
+	if (!sign || EVP_DigestSignInit_ex(sign, NULL, "SHA256", remotekey_context(), NULL, key, NULL) != 1 ||
+	    EVP_DigestSign(sign, sig, &len, text, sizeof text) != 1) {
+		tell(words, sizeof words, ERR_peek_error_all);
+		rc = err_set(err, HF_ERR_KEY, "%s", words);
+	} else if (!verify || EVP_DigestVerifyInit_ex(verify, NULL, "SHA256", NULL, NULL, pub, NULL) != 1 ||
+		   EVP_DigestVerify(verify, sig, len, text, sizeof text) != 1)
 		rc = err_set(err, HF_ERR_KEY, "%s: it signs, but not with the key of the certificate", name);
 	EVP_MD_CTX_free(sign);
 	EVP_MD_CTX_free(verify);
@@ -205,8 +236,8 @@ foreign_wrap(EVP_PKEY **out, const struct foreign *f, const char *name, struct h
 		f->drop(f->what);
 		return rc;
 	}
-	rc = remotekey_wrap(out, f->key, pub, name, 0, err);
-	if (rc == 0 && !told && (rc = try(*out, f->pub, name, err)) < 0) {
+	rc = remotekey_wrap(out, f->key, f->home, pub, name, 0, err);
+	if (rc == 0 && !told && (rc = try_out(*out, f->pub, name, err)) < 0) {
 		EVP_PKEY_free(*out);
 		*out = NULL;
 	}

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <openssl/err.h>
+#include <openssl/provider.h>
 #include <openssl/rsa.h>
 #include "base/str.h"
 #include "hsm/key.h"
@@ -9,7 +10,20 @@
 struct wrap {
 	struct signer signer;
 	EVP_PKEY *private;
+	OSSL_LIB_CTX *home;
 };
+
+/* The key's own provider goes before others: OpenSSL might find that those have the same algorithm, and a public half to sign with. */
+static EVP_PKEY_CTX *
+begin(const struct wrap *w)
+{
+	const OSSL_PROVIDER *p = EVP_PKEY_get0_provider(w->private);
+	char first[128];
+
+	if (!p || str_fmt(first, sizeof first, "?provider=%s", OSSL_PROVIDER_get0_name(p)) < 0)
+		return EVP_PKEY_CTX_new(w->private, NULL);
+	return EVP_PKEY_CTX_new_from_pkey(w->home, w->private, first);
+}
 
 static int
 prepare(EVP_PKEY_CTX *ctx, enum sign_alg alg, enum sign_hash h)
@@ -29,7 +43,7 @@ static int
 sign(struct signer *s, enum sign_alg alg, enum sign_hash h, const uint8_t *digest, size_t n, uint8_t *sig,
     size_t *len, struct hf_error *err)
 {
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(((struct wrap *)s)->private, NULL);
+	EVP_PKEY_CTX *ctx = begin((struct wrap *)s);
 	int rc = 0;
 
 	ERR_clear_error();
@@ -53,8 +67,8 @@ static const struct signer_ops ops = { .sign = sign, .close = close_wrap },
 			       shared_ops = { .sign = sign, .close = close_wrap, .shared = 1 };
 
 int
-remotekey_wrap(
-    EVP_PKEY **out, EVP_PKEY *private, EVP_PKEY *pub, const char *name, int shared, struct hf_error *err)
+remotekey_wrap(EVP_PKEY **out, EVP_PKEY *private, OSSL_LIB_CTX *home, EVP_PKEY *pub, const char *name,
+    int shared, struct hf_error *err)
 {
 	struct wrap *w = calloc(1, sizeof *w);
 
@@ -68,6 +82,7 @@ remotekey_wrap(
 	w->signer.pub = pub;
 	w->signer.can = SIGN_ALL(SIGN_ECDSA) | SIGN_ALL(SIGN_RSA_PKCS1) | SIGN_ALL(SIGN_RSA_PSS);
 	w->private = private;
+	w->home = home;
 	(void)str_fmt(w->signer.name, sizeof w->signer.name, "%.120s", name);
 	return remotekey_new(out, &w->signer, err);
 }
