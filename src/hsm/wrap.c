@@ -5,7 +5,7 @@
 #include <openssl/provider.h>
 #include <openssl/rsa.h>
 #include "base/str.h"
-#include "hsm/key.h"
+#include "hsm/foreign.h"
 
 struct wrap {
 	struct signer signer;
@@ -43,16 +43,20 @@ static int
 sign(struct signer *s, enum sign_alg alg, enum sign_hash h, const uint8_t *digest, size_t n, uint8_t *sig,
     size_t *len, struct hf_error *err)
 {
-	EVP_PKEY_CTX *ctx = begin((struct wrap *)s);
-	int rc = 0;
+	EVP_PKEY_CTX *ctx;
+	int ready, done;
 
 	ERR_clear_error();
-	if (!prepare(ctx, alg, h))
-		rc = err_ssl(err, HF_ERR_UNSUPPORTED, "%s: such a signature is not made", s->name);
-	else if (EVP_PKEY_sign(ctx, sig, len, digest, n) != 1)
-		rc = err_ssl(err, HF_ERR_KEY, "%s: the key did not sign", s->name);
+	ctx = begin((struct wrap *)s);
+	ready = prepare(ctx, alg, h);
+	done = ready && EVP_PKEY_sign(ctx, sig, len, digest, n) == 1;
 	EVP_PKEY_CTX_free(ctx);
-	return rc;
+	if (done)
+		return 0;
+	if (ready)
+		return foreign_fail(err, HF_ERR_KEY, s->name, "the key did not sign", ERR_peek_error_all);
+	return foreign_fail(
+	    err, HF_ERR_UNSUPPORTED, s->name, "such a signature is not made", ERR_peek_error_all);
 }
 
 static void

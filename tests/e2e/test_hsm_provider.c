@@ -214,7 +214,8 @@ does_not_sign_with_a_wrong_password(void **state)
 	assert_int_equal(EVP_DigestSign(ctx, sig, &len, (const uint8_t *)"x", 1), 0);
 	ERR_get_error_all(NULL, NULL, NULL, &words, NULL);
 	err_set(&err, HF_ERR_KEY, "%s", words);
-	says("key handle:0x81000203?pass of provider tpm2: the key did not sign: XX");
+	says(
+	    "key handle:0x81000203?pass of provider tpm2: the key did not sign: cannot sign: 2446 tpm:session(1):the authorization HMAC check failed");
 	EVP_MD_CTX_free(ctx);
 	EVP_PKEY_free(key);
 }
