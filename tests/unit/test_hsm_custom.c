@@ -20,6 +20,26 @@
 #include "hsm_client_data.h"
 #include "make_cert.h"
 
+/* The order of the tables is a contract with libraries that were built long ago. */
+#define AT(table, member, n)                                                                                 \
+	_Static_assert(offsetof(HSM_CLIENT_##table##_INTERFACE, member) == (n) * sizeof(void *), #member)
+AT(X509, hsm_client_x509_create, 0);
+AT(X509, hsm_client_x509_destroy, 1);
+AT(X509, hsm_client_get_cert, 2);
+AT(X509, hsm_client_get_key, 3);
+AT(X509, hsm_client_get_common_name, 4);
+AT(TPM, hsm_client_tpm_create, 0);
+AT(TPM, hsm_client_tpm_destroy, 1);
+AT(TPM, hsm_client_activate_identity_key, 2);
+AT(TPM, hsm_client_get_ek, 3);
+AT(TPM, hsm_client_get_srk, 4);
+AT(TPM, hsm_client_sign_with_identity, 5);
+AT(KEY, hsm_client_key_create, 0);
+AT(KEY, hsm_client_key_destroy, 1);
+AT(KEY, hsm_client_get_symm_key, 2);
+AT(KEY, hsm_client_get_registration_name, 3);
+AT(KEY, hsm_client_set_symm_key_info, 4);
+
 static char dir[] = "/tmp/holdfast-custom-XXXXXX", libs[256];
 static struct hf_error err;
 static char *pem_cert, *pem_key;
