@@ -151,6 +151,8 @@ take_name(struct source *s, char *id, struct hf_error *err)
 		!str_is_registration_id(id)))
 		rc = custom_fail(s->lib, err, "hsm_client_get_common_name",
 		    "returned what is no registration id: 1 to 128 letters, digits, - . _ :, the last a letter, digit or dash");
+	if (rc < 0)
+		*id = '\0';
 	buf_free(&name);
 	return rc < 0 ? rc : 0;
 }
