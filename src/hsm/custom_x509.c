@@ -242,7 +242,8 @@ close_source(struct x509_source *source)
 static int
 copy_v2(struct source *s, const HSM_CLIENT_X509_V2_INTERFACE *t, struct hf_error *err)
 {
-	if (t->size < offsetof(HSM_CLIENT_X509_V2_INTERFACE, hsm_client_make_key) || t->size > 65536)
+	if (t->size < offsetof(HSM_CLIENT_X509_V2_INTERFACE, hsm_client_make_key) || t->size > 65536 ||
+	    t->size % sizeof t->hsm_client_make_key != 0)
 		return custom_fail(s->lib, err, "hsm_client_x509_v2_interface",
 		    "returned a table whose size cannot be; its first member is sizeof(HSM_CLIENT_X509_V2_INTERFACE)");
 	memcpy(&s->v2, t, t->size < sizeof s->v2 ? t->size : sizeof s->v2);
