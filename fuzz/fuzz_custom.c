@@ -1,7 +1,7 @@
 /*
  * What a vendor's library hands over. The first byte says which kind of identity and what is done with it, the second which functions
- * are not there; then come the answers, in the order in which they are asked for: texts end with a zero byte; bytes come behind a
- * result and a length. No engine, provider, module or file is opened: opening a key by its name is answered here.
+ * are not there; then come the answers, in the order in which they are asked for: texts end with a zero byte, or are DER that is made
+ * PEM; bytes come behind a result and a length. No engine, provider, module or file is opened: opening a key by its name is answered here.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -80,14 +80,44 @@ destroy(void *handle)
 	must(handle == &sessions && sessions-- > 0);
 }
 
+/* DER that is made PEM here: a byte for what it is called, two of length. NULL: that is not what comes. */
+static char *
+next_pem(void)
+{
+	static const char *const names[] = { NULL, "CERTIFICATE", "PUBLIC KEY", "PRIVATE KEY",
+		"RSA PRIVATE KEY", "EC PRIVATE KEY" };
+	BIO *bio;
+	char *made, *text;
+	size_t n;
+	long len;
+
+	if (end - at < 3 || at[0] == 0 || at[0] >= sizeof names / sizeof *names)
+		return NULL;
+	n = (size_t)(at[1] << 8 | at[2]);
+	if (n > (size_t)(end - at - 3))
+		n = (size_t)(end - at - 3);
+	bio = BIO_new(BIO_s_mem());
+	must(bio && PEM_write_bio(bio, names[at[0]], "", at + 3, (long)n) >= 0);
+	at += 3 + n;
+	len = BIO_get_mem_data(bio, &made);
+	text = strndup(made, (size_t)len);
+	must(text != NULL);
+	BIO_free(bio);
+	return text;
+}
+
 /* "-" stands for NULL. */
 static char *
 next_text(void *handle)
 {
 	size_t n = strnlen((const char *)at, (size_t)(end - at));
-	char *text = strndup((const char *)at, n);
+	char *text = next_pem();
 
-	must(handle == &sessions && sessions > 0 && text != NULL);
+	must(handle == &sessions && sessions > 0);
+	if (text)
+		return text;
+	text = strndup((const char *)at, n);
+	must(text != NULL);
 	at += n + (at + n < end);
 	if (strcmp(text, "-") != 0)
 		return text;
