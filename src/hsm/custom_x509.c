@@ -81,6 +81,10 @@ uri_key(EVP_PKEY **out, const struct custom *lib, const char *text, const struct
 	uri_fini(&u);
 	if (rc == HF_ERR_MEMORY)
 		return err_memory(err);
+	if (rc == HF_ERR_ARGS)
+		return err_set(err, HF_ERR_KEY,
+		    "%s: hsm_client_get_key() returned a key URI that is none: %s", custom_name(lib),
+		    why.text);
 	if (known)
 		return key_open(out, text, o, err);
 	return custom_fail(lib, err, "hsm_client_get_key",

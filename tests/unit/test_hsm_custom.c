@@ -558,7 +558,7 @@ resolves_the_alias_key(void **state)
 		{ "hsm:", "custom HSM" },
 		{ "hsm:/lib/x.so", "custom HSM" },
 		{ "symkey:/x", "symkey" },
-		{ "tpm2:%zz", "neither" },
+		{ "tpm2:%zz", "hexadecimal" },
 		{ "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "holds no private key" },
 		{ other_pem, "does not belong to the certificate" },
 	};
