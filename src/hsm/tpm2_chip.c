@@ -316,7 +316,7 @@ static const struct {
 	{ TPM2_RC_SESSION_MEMORY,
 	    "others fill the TPM: use /dev/tpmrm0, or drop what they left: tpm2_flushcontext -l" },
 	{ TPM2_RC_NV_SPACE, "no room for one more persistent key: see tpm2_getcap handles-persistent" },
-	{ TPM2_RC_INTEGRITY, "it was made for another TPM, or altered on its way" },
+	{ TPM2_RC_INTEGRITY, "it was made for another TPM, or under another parent, or altered on its way" },
 	{ TPM2_RC_FAILURE, "the TPM has shut itself down: reset it, by power off and on" },
 };
 

@@ -6,6 +6,8 @@
 #include <openssl/hmac.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <p11-kit/p11-kit.h>
+#include <p11-kit/uri.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -323,6 +325,24 @@ trip_free(void *p)
 	if (p != NULL)
 		holds(&trip.memory, -1);
 	free(p);
+}
+
+char *trip_p11_kit_config_option(CK_FUNCTION_LIST *, const char *);
+char *
+trip_p11_kit_config_option(CK_FUNCTION_LIST *m, const char *name)
+{
+	return fails(NAME_p11_kit_config_option) ? NULL : got(p11_kit_config_option(m, name));
+}
+
+int trip_p11_kit_uri_format(P11KitUri *, P11KitUriType, char **);
+int
+trip_p11_kit_uri_format(P11KitUri *u, P11KitUriType type, char **text)
+{
+	int rc = fails(NAME_p11_kit_uri_format) ? P11_KIT_URI_UNEXPECTED : p11_kit_uri_format(u, type, text);
+
+	if (rc == P11_KIT_URI_OK)
+		got(*text);
+	return rc;
 }
 
 static void *
