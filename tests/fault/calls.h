@@ -136,6 +136,14 @@ TPM(Esys_ActivateCredential,
     (ESYS_CONTEXT * c, ESYS_TR a, ESYS_TR k, ESYS_TR s1, ESYS_TR s2, ESYS_TR s3, const TPM2B_ID_OBJECT *id,
 	const TPM2B_ENCRYPTED_SECRET *secret, TPM2B_DIGEST **out),
     (c, a, k, s1, s2, s3, id, secret, out), no_tpm())
+TPM(Esys_ContextLoad, (ESYS_CONTEXT * c, const TPMS_CONTEXT *saved, ESYS_TR *out), (c, saved, out), no_tpm())
+TPM(Esys_ContextSave, (ESYS_CONTEXT * c, ESYS_TR what, TPMS_CONTEXT **out), (c, what, out), no_tpm())
+TPM(Esys_Create,
+    (ESYS_CONTEXT * c, ESYS_TR parent, ESYS_TR s1, ESYS_TR s2, ESYS_TR s3,
+	const TPM2B_SENSITIVE_CREATE *secret, const TPM2B_PUBLIC *wish, const TPM2B_DATA *outside,
+	const TPML_PCR_SELECTION *pcrs, TPM2B_PRIVATE **private, TPM2B_PUBLIC **area,
+	TPM2B_CREATION_DATA **data, TPM2B_DIGEST **hash, TPMT_TK_CREATION **ticket),
+    (c, parent, s1, s2, s3, secret, wish, outside, pcrs, private, area, data, hash, ticket), no_tpm())
 TPM(Esys_CreatePrimary,
     (ESYS_CONTEXT * c, ESYS_TR h, ESYS_TR s1, ESYS_TR s2, ESYS_TR s3, const TPM2B_SENSITIVE_CREATE *secret,
 	const TPM2B_PUBLIC *wish, const TPM2B_DATA *outside, const TPML_PCR_SELECTION *pcrs, ESYS_TR *made,
@@ -172,6 +180,10 @@ TPM(Esys_PolicySecret,
 	const TPM2B_NONCE *nonce, const TPM2B_DIGEST *hash, const TPM2B_NONCE *ref, INT32 until,
 	TPM2B_TIMEOUT **out, TPMT_TK_AUTH **ticket),
     (c, auth, session, s1, s2, s3, nonce, hash, ref, until, out, ticket), no_tpm())
+TPM(Esys_RSA_Decrypt,
+    (ESYS_CONTEXT * c, ESYS_TR key, ESYS_TR s1, ESYS_TR s2, ESYS_TR s3, const TPM2B_PUBLIC_KEY_RSA *in,
+	const TPMT_RSA_DECRYPT *scheme, const TPM2B_DATA *label, TPM2B_PUBLIC_KEY_RSA **out),
+    (c, key, s1, s2, s3, in, scheme, label, out), no_tpm())
 TPM(Esys_ReadPublic,
     (ESYS_CONTEXT * c, ESYS_TR what, ESYS_TR s1, ESYS_TR s2, ESYS_TR s3, TPM2B_PUBLIC **area,
 	TPM2B_NAME **name, TPM2B_NAME **qualified),
@@ -183,6 +195,10 @@ TPM(Esys_SequenceComplete,
 TPM(Esys_SequenceUpdate,
     (ESYS_CONTEXT * c, ESYS_TR what, ESYS_TR s1, ESYS_TR s2, ESYS_TR s3, const TPM2B_MAX_BUFFER *p),
     (c, what, s1, s2, s3, p), no_tpm())
+TPM(Esys_Sign,
+    (ESYS_CONTEXT * c, ESYS_TR key, ESYS_TR s1, ESYS_TR s2, ESYS_TR s3, const TPM2B_DIGEST *digest,
+	const TPMT_SIG_SCHEME *scheme, const TPMT_TK_HASHCHECK *ticket, TPMT_SIGNATURE **out),
+    (c, key, s1, s2, s3, digest, scheme, ticket, out), no_tpm())
 TPM(Esys_StartAuthSession,
     (ESYS_CONTEXT * c, ESYS_TR key, ESYS_TR bind, ESYS_TR s1, ESYS_TR s2, ESYS_TR s3,
 	const TPM2B_NONCE *nonce, TPM2_SE kind, const TPMT_SYM_DEF *alg, TPMI_ALG_HASH hash, ESYS_TR *out),
