@@ -20,6 +20,13 @@ make(const char *type, OSSL_PARAM *params)
 	return key;
 }
 
+/* One without room for a signature with SHA-256 is none, and neither is an even one. */
+static int
+is_modulus(const BIGNUM *n)
+{
+	return n && BN_num_bits(n) >= 512 && BN_is_odd(n);
+}
+
 EVP_PKEY *
 pubkey_rsa(const uint8_t *n, size_t nlen, const uint8_t *e, size_t elen)
 {
@@ -27,7 +34,8 @@ pubkey_rsa(const uint8_t *n, size_t nlen, const uint8_t *e, size_t elen)
 	BIGNUM *modulus = BN_bin2bn(n, (int)nlen, NULL), *exponent = BN_bin2bn(e, (int)elen, NULL);
 	OSSL_PARAM *params = NULL;
 
-	if (b && modulus && exponent && OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_N, modulus) &&
+	if (b && is_modulus(modulus) && exponent &&
+	    OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_N, modulus) &&
 	    OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_E, exponent))
 		params = OSSL_PARAM_BLD_to_param(b);
 	OSSL_PARAM_BLD_free(b);

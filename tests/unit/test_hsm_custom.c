@@ -469,6 +469,8 @@ names_library_and_function(void **state)
 			fail_msg("%s%s %s: works", faults[i].lib, faults[i].query, faults[i].fault);
 		if (inside && !strstr(err.text, where))
 			fail_msg("%s: \"%s\" does not name the library", faults[i].fault, err.text);
+		if (h && strstr(err.text, "no registration id"))
+			assert_string_equal(h->registration_id, "");
 		hsm_close(h);
 		if (strcmp(faults[i].lib, "is_not_there") != 0)
 			assert_int_equal(count(faults[i].lib, "fixture_open"), 0);
@@ -536,6 +538,8 @@ takes_a_linked_table(void **state)
 	assert_int_equal(hf_hsm_link(&small), HF_ERR_ARGS);
 	t.size = 0;
 	assert_int_equal(hf_hsm_link(&t), HF_ERR_ARGS);
+	t.size = sizeof t - 1;
+	assert_int_equal(hf_hsm_link(&t), HF_ERR_ARGS);
 	t.size = sizeof t;
 	assert_int_equal(hf_hsm_link(&t), 0);
 	assert_int_equal(hf_hsm_link(&t), HF_ERR_STATE);
@@ -570,7 +574,7 @@ resolves_the_alias_key(void **state)
 		{ "hsm:", "custom HSM" },
 		{ "hsm:/lib/x.so", "custom HSM" },
 		{ "symkey:/x", "symkey" },
-		{ "tpm2:%zz", "neither" },
+		{ "tpm2:%zz", "hexadecimal" },
 		{ "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "holds no private key" },
 		{ other_pem, "does not belong to the certificate" },
 	};
