@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <openssl/err.h>
 #include "base/str.h"
 
 /*
@@ -194,9 +193,12 @@ static int
 key_sign(struct signer *s, enum sign_alg alg, enum sign_hash hash, const uint8_t *digest, size_t n,
     uint8_t *sig, size_t *len, struct hf_error *err)
 {
-	int rc = sign_any((struct key *)s, alg, hash, digest, n, sig, len, err);
+	struct pkcs11_guard guard;
+	int rc;
 
-	ERR_clear_error(); /* SoftHSM's, who uses the same OpenSSL */
+	pkcs11_guard(&guard);
+	rc = sign_any((struct key *)s, alg, hash, digest, n, sig, len, err);
+	pkcs11_unguard(&guard);
 	return rc;
 }
 
@@ -204,10 +206,13 @@ static int
 key_raw(struct signer *s, const uint8_t *em, size_t n, uint8_t *out, struct hf_error *err)
 {
 	CK_MECHANISM how = { CKM_RSA_X_509, NULL, 0 };
+	struct pkcs11_guard guard;
 	size_t len = n;
-	int rc = sign_rsa((struct key *)s, &how, em, n, out, &len, err);
+	int rc;
 
-	ERR_clear_error();
+	pkcs11_guard(&guard);
+	rc = sign_rsa((struct key *)s, &how, em, n, out, &len, err);
+	pkcs11_unguard(&guard);
 	return rc;
 }
 
@@ -215,13 +220,15 @@ static void
 key_close(struct signer *s)
 {
 	struct key *k = (struct key *)s;
+	struct pkcs11_guard guard;
 
+	pkcs11_guard(&guard);
 	pkcs11_close(&k->p);
+	pkcs11_unguard(&guard);
 	EVP_PKEY_free(s->pub);
 	str_free(&k->uri);
 	buf_free(&k->pin);
 	free(k);
-	ERR_clear_error();
 }
 
 static const struct signer_ops ops = { .sign = key_sign, .close = key_close };
@@ -311,17 +318,18 @@ int
 key_pkcs11_open(EVP_PKEY **out, const struct uri *uri, const struct key_open *open, struct hf_error *err)
 {
 	struct key *k = calloc(1, sizeof *k);
+	struct pkcs11_guard guard;
 	int rc;
 
 	if (!k)
 		return err_memory(err);
 	k->signer.ops = &ops;
+	pkcs11_guard(&guard);
 	rc = open_key(k, uri, open, err);
+	pkcs11_unguard(&guard);
 	k->p.from = NULL;
-	if (rc < 0)
-		key_close(&k->signer);
-	else
-		rc = remotekey_new(out, &k->signer, err);
-	ERR_clear_error();
+	if (rc == 0)
+		return remotekey_new(out, &k->signer, err);
+	key_close(&k->signer);
 	return rc;
 }

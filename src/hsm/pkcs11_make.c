@@ -1,5 +1,4 @@
 #include <stdio.h>
-#include <openssl/err.h>
 #include <openssl/ec.h>
 #include <openssl/objects.h>
 #include "hsm/pkcs11.h"
@@ -154,11 +153,14 @@ make(struct pkcs11 *p, const struct uri *uri, const struct key_kind *kind, struc
 int
 key_pkcs11_make(const struct uri *uri, const struct key_kind *kind, struct buf *made, struct hf_error *err)
 {
+	struct pkcs11_guard guard;
 	struct pkcs11 p = { 0 };
-	int rc = make(&p, uri, kind, made, err);
+	int rc;
 
+	pkcs11_guard(&guard);
+	rc = make(&p, uri, kind, made, err);
 	pkcs11_close(&p);
-	ERR_clear_error();
+	pkcs11_unguard(&guard);
 	return rc;
 }
 
@@ -239,10 +241,13 @@ each(struct pkcs11 *p, const struct uri *uri, key_each_fn *fn, void *ctx, struct
 int
 key_pkcs11_each(const struct uri *uri, key_each_fn *fn, void *ctx, struct hf_error *err)
 {
+	struct pkcs11_guard guard;
 	struct pkcs11 p = { 0 };
-	int rc = each(&p, uri, fn, ctx, err);
+	int rc;
 
+	pkcs11_guard(&guard);
+	rc = each(&p, uri, fn, ctx, err);
 	pkcs11_close(&p);
-	ERR_clear_error();
+	pkcs11_unguard(&guard);
 	return rc;
 }

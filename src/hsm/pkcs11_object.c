@@ -277,11 +277,12 @@ pkcs11_public(struct pkcs11 *p, CK_OBJECT_HANDLE key, X509 *cert, EVP_PKEY **pub
 {
 	EVP_PKEY *(*of)(struct pkcs11 *, CK_OBJECT_HANDLE);
 	CK_OBJECT_HANDLE partner = 0;
-	CK_KEY_TYPE type = CKK_VENDOR_DEFINED;
+	CK_KEY_TYPE type;
 	char label[64];
 
 	pkcs11_label(p, key, label, sizeof label);
-	get_small(p, key, CKA_KEY_TYPE, &type, sizeof type);
+	if (get_small(p, key, CKA_KEY_TYPE, &type, sizeof type) < 0)
+		type = CKK_VENDOR_DEFINED; /* whatever it has written there */
 	if (type != CKK_RSA && type != CKK_EC)
 		return err_set(err, HF_ERR_UNSUPPORTED,
 		    "%s: key %s is neither an RSA nor an EC key (CKA_KEY_TYPE 0x%lx)", p->name, label, type);

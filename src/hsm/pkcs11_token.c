@@ -6,22 +6,46 @@
 
 #define SLOTS 64
 
+/* Those that stand behind the "?"; p11-kit would take them before it too. */
+static const char *const behind[] = { "module-path", "module-name", "pin-source", "pin-value", NULL };
+
+static int
+is_misplaced(const char *path, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const char *at = path; at; at = (at = strchr(at, ';')) ? at + 1 : NULL)
+		if (strncmp(at, name, n) == 0 && at[n] == '=')
+			return 1;
+	return 0;
+}
+
+static int
+check_uri(const struct uri *u, const char *shown, struct hf_error *err)
+{
+	for (const char *const *name = behind; *name; name++)
+		if (is_misplaced(u->path, *name))
+			return err_set(err, HF_ERR_ARGS,
+			    "key URI %s: RFC 7512 has %s behind the question mark: pkcs11:token=...?%s=...",
+			    shown, *name, *name);
+	return uri_only(u, behind, err);
+}
+
 static int
 get_uri(struct pkcs11 *p, struct hf_error *err)
 {
-	static const char *const known[] = { "module-path", "module-name", "pin-source", "pin-value", NULL };
 	struct buf text = { 0 };
 	char shown[200];
-	int rc = uri_only(p->from, known, err);
+	int rc;
 
-	if (rc < 0)
+	uri_show(p->from, shown, sizeof shown);
+	if ((rc = check_uri(p->from, shown, err)) < 0)
 		return rc;
 	p->uri = p11_kit_uri_new();
 	if (!p->uri || buf_fmt(&text, "pkcs11:%s", p->from->path) < 0 || !buf_str(&text)) {
 		buf_free(&text);
 		return err_memory(err);
 	}
-	uri_show(p->from, shown, sizeof shown);
 	rc = p11_kit_uri_parse(buf_str(&text), P11_KIT_URI_FOR_ANY, p->uri);
 	buf_free(&text);
 	if (rc != P11_KIT_URI_OK)
@@ -141,7 +165,7 @@ fits(struct pkcs11 *p, CK_FUNCTION_LIST *m, CK_SLOT_ID slot, CK_TOKEN_INFO *toke
 static CK_RV
 look_at(struct pkcs11 *p, CK_FUNCTION_LIST *m)
 {
-	CK_SLOT_ID slot[SLOTS];
+	CK_SLOT_ID slot[SLOTS] = { 0 };
 	CK_ULONG n = SLOTS;
 	CK_INFO info = { 0 };
 	CK_RV rv = m->C_GetInfo(&info);
@@ -149,7 +173,9 @@ look_at(struct pkcs11 *p, CK_FUNCTION_LIST *m)
 	if (rv != CKR_OK || !p11_kit_uri_match_module_info(p->uri, &info))
 		return rv;
 	rv = m->C_GetSlotList(CK_TRUE, slot, &n);
-	for (CK_ULONG i = 0; rv == CKR_OK && i < n && i < SLOTS && p->tokens < PKCS11_TOKENS; i++) {
+	if (rv == CKR_OK && n > SLOTS)
+		rv = CKR_GENERAL_ERROR; /* a module that has lost its mind */
+	for (CK_ULONG i = 0; rv == CKR_OK && i < n && p->tokens < PKCS11_TOKENS; i++) {
 		struct pkcs11_token t = { .module = m, .slot = slot[i] };
 
 		if (fits(p, m, slot[i], &t.info))
