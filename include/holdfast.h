@@ -204,7 +204,7 @@ int hf_service(struct hf *, const char *service, const struct hf_call *, char **
 
 /*
  * Custom HSMs: a vendor's library that is linked into the program (hsm_client_data.h says what it has). A program that links one by
- * Holdfast's CMake package, holdfast_link_hsm(), need not call this: it is done before main() begins.
+ * Holdfast's CMake package, holdfast_custom_hsm(), need not call this: it is done before main() begins.
  */
 struct HSM_CLIENT_X509_INTERFACE_TAG;
 struct HSM_CLIENT_X509_V2_INTERFACE_TAG;

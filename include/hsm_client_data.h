@@ -5,7 +5,7 @@
  * functions, or NULL; a getter that your hardware has no use for may be left out altogether. Names, types and the order in
  * the tables are those of azure-iot-sdk-c, so that a library written for that SDK works as it is.
  *
- * How it is found: linked into the program (CMake's -Dhsm_custom_lib=/ABS/lib.a, or holdfast_link_hsm() of Holdfast's CMake
+ * How it is found: linked into the program (CMake's -Dhsm_custom_lib=/ABS/lib.a, or holdfast_custom_hsm() of Holdfast's CMake
  * package), and then "hsm:" names it; or as a shared object at an absolute path, and then "hsm:/ABS/lib.so" does.
  * samples/custom_hsm has a library to begin with; holdfast-hsm(7) tells of the rest.
  *
@@ -138,7 +138,7 @@ typedef struct HSM_CLIENT_X509_V2_INTERFACE_TAG {
 	HSM_CLIENT_CREATE hsm_client_x509_create;
 	HSM_CLIENT_DESTROY hsm_client_x509_destroy;
 	HSM_CLIENT_GET_CERTIFICATE
-	    hsm_client_get_cert; /* may return NULL as long as there is none: a CSR needs none */
+	hsm_client_get_cert; /* may return NULL as long as there is none: a CSR needs none */
 	HSM_CLIENT_GET_COMMON_NAME hsm_client_get_common_name; /* NULL, or returning it: the certificate's */
 	HSM_CLIENT_GET_PUBLIC_KEY hsm_client_get_public_key;
 	HSM_CLIENT_GET_ALGORITHMS hsm_client_get_algorithms;

@@ -31,8 +31,12 @@ includes() {
 			say "$file includes $inc, which stands to its left"
 	done < <(grep -RoE '^#include "[^"]+"' src --include='*.[ch]' | sed -E 's/#include "([^"]+)"/\1/')
 	grep -RlE '^#include "(tools|emulator)/' src && say "src/ includes tools/ or emulator/"
-	grep -RhoE '^#include "[^"]+"' tools samples --include='*.[ch]' 2>/dev/null | sort -u |
-		grep -vE '"(holdfast|tool)\.h"' && say "tools/ and samples/ may include holdfast.h alone"
+	grep -RhoE '^#include "[^"]+"' tools --include='*.[ch]' | sort -u |
+		grep -vE '"(holdfast|tool)\.h"' && say "tools/ may include holdfast.h alone"
+	while IFS=: read -r file inc; do
+		[ -f "include/$inc" ] || [ -f "$(dirname "$file")/$inc" ] ||
+			say "$file includes $inc; samples/ may include what include/ has"
+	done < <(grep -RoE '^#include "[^"]+"' samples --include='*.[ch]' | sed -E 's/#include "([^"]+)"/\1/')
 	return 0
 }
 
@@ -66,7 +70,7 @@ names() {
 		say "the archive's global names are not those of src/exports.txt"
 	diff <(sort src/exports.txt) <(nm -D --defined-only "$build/src/libholdfast.so" | awk '{print $3}' | sort) ||
 		say "the shared library's names are not those of src/exports.txt"
-	diff <(sort src/exports.txt) <(grep -oE '\bhf_[a-z]+\(' include/holdfast.h | tr -d '(' | sort -u | grep -v '^hf_$') ||
+	diff <(sort src/exports.txt) <(grep -oE '\bhf_[a-z_]+\(' include/holdfast.h | tr -d '(' | sort -u | grep -v '^hf_$') ||
 		say "include/holdfast.h and src/exports.txt name different functions"
 }
 

@@ -34,6 +34,7 @@ static int
 take_key(struct symkey *k, struct hf_error *err)
 {
 	struct buf text = { 0 }, what = { 0 };
+	struct hf_error why = { 0 };
 	int rc;
 
 	rc = custom_text(&k->session, k->table->hsm_client_get_symm_key, "hsm_client_get_symm_key",
@@ -41,8 +42,8 @@ take_key(struct symkey *k, struct hf_error *err)
 	if (rc == 0 && (buf_fmt(&what, "%s: hsm_client_get_symm_key()", custom_name(k->session.lib)) < 0 ||
 			   !buf_str(&what)))
 		rc = err_memory(err);
-	if (rc == 0)
-		rc = hsm_symkey_new(&k->key, &text, buf_str(&what), err);
+	if (rc == 0 && hsm_symkey_new(&k->key, &text, buf_str(&what), &why) < 0)
+		rc = why.code == HF_ERR_MEMORY ? err_memory(err) : err_set(err, HF_ERR_KEY, "%s", why.text);
 	buf_free(&text);
 	buf_free(&what);
 	return rc;
