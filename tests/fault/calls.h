@@ -4,6 +4,8 @@
  *	CALL(type, name, parameters, arguments, failure)	can fail: the wrapper calls it, or gives `failure`
  *	HAND(name)						the same, but the wrapper is written out in wrap.c
  *	TPM(name, parameters, arguments, failure)		a CALL that answers a TSS2_RC
+ *	TOKEN(name, parameters, arguments, failure)		a function in the table of a PKCS#11 module
+ *	VENDOR(type, name, parameters, arguments, failure)	a function of a custom HSM's: vendor.c
  *	SURE(name)						cannot fail, for the reason above it
  */
 
@@ -73,13 +75,12 @@ CALL(int, CRYPTO_get_ex_new_index,
     (int of, long n, void *p, CRYPTO_EX_new *make, CRYPTO_EX_dup *dup, CRYPTO_EX_free *drop),
     (of, n, p, make, dup, drop), no_ssl(-1))
 CALL(ECDSA_SIG *, ECDSA_SIG_new, (void), (), no_ssl_memory())
-CALL(int, ECDSA_SIG_set0, (ECDSA_SIG * sig, BIGNUM *r, BIGNUM *s), (sig, r, s), no_ssl(0))
+CALL(int, ECDSA_SIG_set0, (ECDSA_SIG * sig, BIGNUM *a, BIGNUM *b), (sig, a, b), no_ssl(0))
 CALL(EC_KEY *, EC_KEY_new_method, (ENGINE * e), (e), no_ssl_memory())
 CALL(int, EC_KEY_set_group, (EC_KEY * key, const EC_GROUP *group), (key, group), no_ssl(0))
 CALL(int, EC_KEY_set_public_key, (EC_KEY * key, const EC_POINT *point), (key, point), no_ssl(0))
 CALL(ENGINE *, ENGINE_by_id, (const char *id), (id), no_ssl_memory())
-CALL(
-    int, ENGINE_ctrl, (ENGINE * e, int what, long n, void *p, void (*f)(void)), (e, what, n, p, f), no_ssl(0))
+CALL(int, ENGINE_ctrl, (ENGINE * e, int c, long n, void *p, void (*f)(void)), (e, c, n, p, f), no_ssl(0))
 CALL(int, ENGINE_ctrl_cmd_string, (ENGINE * e, const char *what, const char *value, int optional),
     (e, what, value, optional), no_ssl(0))
 CALL(int, ENGINE_init, (ENGINE * e), (e), no_ssl(0))
@@ -183,7 +184,7 @@ CALL(int, PEM_write_bio, (BIO * b, const char *kind, const char *header, const u
 CALL(int, RAND_bytes, (unsigned char *p, int n), (p, n), no_ssl(0))
 CALL(RSA_PSS_PARAMS *, RSA_PSS_PARAMS_new, (void), (), no_ssl_memory())
 CALL(RSA *, RSA_new_method, (ENGINE * e), (e), no_ssl_memory())
-CALL(int, RSA_set0_key, (RSA * r, BIGNUM *n, BIGNUM *e, BIGNUM *d), (r, n, e, d), no_ssl(0))
+CALL(int, RSA_set0_key, (RSA * k, BIGNUM *n, BIGNUM *e, BIGNUM *d), (k, n, e, d), no_ssl(0))
 HAND(SSL_CTX_ctrl)
 CALL(int, SSL_CTX_load_verify_dir, (SSL_CTX * c, const char *dir), (c, dir), no_ssl(0))
 CALL(int, SSL_CTX_load_verify_file, (SSL_CTX * c, const char *file), (c, file), no_ssl(0))
@@ -267,6 +268,48 @@ CALL(int, p11_kit_uri_parse, (const char *s, P11KitUriType what, P11KitUri *u), 
     P11_KIT_URI_UNEXPECTED)
 CALL(int, p11_kit_uri_set_attribute, (P11KitUri * u, CK_ATTRIBUTE *a), (u, a), P11_KIT_URI_UNEXPECTED)
 HAND(p11_kit_uri_format)
+
+/* a PKCS#11 token: of its ways to fail, those after which it may work again */
+TOKEN(C_CloseSession, (CK_SESSION_HANDLE s), (s), CKR_DEVICE_REMOVED)
+TOKEN(C_FindObjects, (CK_SESSION_HANDLE s, CK_OBJECT_HANDLE *out, CK_ULONG max, CK_ULONG *n),
+    (s, out, max, n), CKR_DEVICE_ERROR)
+TOKEN(C_FindObjectsFinal, (CK_SESSION_HANDLE s), (s), CKR_DEVICE_ERROR)
+TOKEN(C_FindObjectsInit, (CK_SESSION_HANDLE s, CK_ATTRIBUTE *want, CK_ULONG n), (s, want, n), CKR_HOST_MEMORY)
+TOKEN(C_GenerateKeyPair,
+    (CK_SESSION_HANDLE s, CK_MECHANISM *how, CK_ATTRIBUTE *public, CK_ULONG publics, CK_ATTRIBUTE *private,
+	CK_ULONG privates, CK_OBJECT_HANDLE *pub, CK_OBJECT_HANDLE *key),
+    (s, how, public, publics, private, privates, pub, key), CKR_DEVICE_MEMORY)
+TOKEN(C_GenerateRandom, (CK_SESSION_HANDLE s, CK_BYTE *p, CK_ULONG n), (s, p, n), CKR_RANDOM_NO_RNG)
+TOKEN(C_GetAttributeValue, (CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a, CK_ULONG n),
+    (s, o, a, n), CKR_DEVICE_ERROR)
+TOKEN(C_GetInfo, (CK_INFO * to), (to), CKR_FUNCTION_FAILED)
+TOKEN(C_GetMechanismInfo, (CK_SLOT_ID slot, CK_MECHANISM_TYPE what, CK_MECHANISM_INFO *to), (slot, what, to),
+    CKR_TOKEN_NOT_PRESENT)
+TOKEN(C_GetSessionInfo, (CK_SESSION_HANDLE s, CK_SESSION_INFO *to), (s, to), CKR_SESSION_HANDLE_INVALID)
+TOKEN(C_GetSlotInfo, (CK_SLOT_ID slot, CK_SLOT_INFO *to), (slot, to), CKR_SLOT_ID_INVALID)
+TOKEN(C_GetSlotList, (CK_BBOOL present, CK_SLOT_ID *to, CK_ULONG *n), (present, to, n), CKR_GENERAL_ERROR)
+TOKEN(C_GetTokenInfo, (CK_SLOT_ID slot, CK_TOKEN_INFO *to), (slot, to), CKR_TOKEN_NOT_RECOGNIZED)
+TOKEN(C_Login, (CK_SESSION_HANDLE s, CK_USER_TYPE who, CK_UTF8CHAR *pin, CK_ULONG n), (s, who, pin, n),
+    CKR_DEVICE_ERROR)
+TOKEN(C_OpenSession, (CK_SLOT_ID slot, CK_FLAGS flags, void *u, CK_NOTIFY f, CK_SESSION_HANDLE *out),
+    (slot, flags, u, f, out), CKR_SESSION_COUNT)
+TOKEN(C_Sign, (CK_SESSION_HANDLE s, CK_BYTE *p, CK_ULONG n, CK_BYTE *to, CK_ULONG *len), (s, p, n, to, len),
+    CKR_DEVICE_REMOVED)
+TOKEN(C_SignInit, (CK_SESSION_HANDLE s, CK_MECHANISM *how, CK_OBJECT_HANDLE key), (s, how, key),
+    CKR_SESSION_CLOSED)
+
+/* a custom HSM */
+VENDOR(int, vendor_init, (void), (), 1)
+VENDOR(const HSM_CLIENT_X509_V2_INTERFACE *, vendor_x509, (void), (), NULL)
+VENDOR(HSM_CLIENT_HANDLE, vendor_create, (void), (), NULL)
+VENDOR(char *, vendor_get_cert, (HSM_CLIENT_HANDLE h), (h), NULL)
+VENDOR(char *, vendor_get_common_name, (HSM_CLIENT_HANDLE h), (h), NULL)
+VENDOR(char *, vendor_get_public_key, (HSM_CLIENT_HANDLE h), (h), NULL)
+VENDOR(char *, vendor_get_algorithms, (HSM_CLIENT_HANDLE h), (h), NULL)
+VENDOR(int, vendor_sign_digest,
+    (HSM_CLIENT_HANDLE h, const char *how, const unsigned char *p, size_t n, unsigned char **sig,
+	size_t *len),
+    (h, how, p, n, sig, len), 7)
 
 /* the TPM */
 TPM(Tss2_TctiLdr_Initialize, (const char *conf, TSS2_TCTI_CONTEXT **out), (conf, out), TSS2_TCTI_RC_IO_ERROR)
@@ -411,7 +454,10 @@ SURE(memmove)
 SURE(memset)
 SURE(p11_kit_space_strlen)
 SURE(secure_getenv)
+SURE(sigaddset)
+SURE(sigemptyset)
 SURE(sigfillset)
+SURE(sigismember)
 SURE(strchr)
 SURE(strcmp)
 SURE(strcspn)
@@ -604,3 +650,5 @@ SURE(pthread_mutex_destroy)
 SURE(pthread_mutex_init)
 SURE(pthread_once)
 SURE(pthread_sigmask)
+SURE(sigpending)
+SURE(sigtimedwait)

@@ -29,14 +29,18 @@ extern int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
 struct scenario {
 	const char *name, *transport;
 	enum hsm_kind kind;
+	enum world_key place;
 	int enrolls; /* the owner's side instead */
 };
 static const struct scenario scenarios[] = {
-	{ "symmetric_mqtt", "mqtt", HSM_SYMMETRIC, 0 },
-	{ "x509_mqtt", "mqtt", HSM_X509, 0 },
-	{ "x509_http", "http", HSM_X509, 0 },
-	{ "tpm_http", "http", HSM_TPM, 0 },
-	{ "enroll", "http", HSM_SYMMETRIC, 1 },
+	{ "symmetric_mqtt", "mqtt", HSM_SYMMETRIC, KEY_IN_FILE, 0 },
+	{ "x509_mqtt", "mqtt", HSM_X509, KEY_IN_FILE, 0 },
+	{ "x509_http", "http", HSM_X509, KEY_IN_FILE, 0 },
+	{ "x509_token", "mqtt", HSM_X509, KEY_IN_TOKEN, 0 },
+	{ "x509_tpm", "mqtt", HSM_X509, KEY_IN_TPM, 0 },
+	{ "x509_vendor", "mqtt", HSM_X509, KEY_OF_VENDOR, 0 },
+	{ "tpm_http", "http", HSM_TPM, KEY_IN_FILE, 0 },
+	{ "enroll", "http", HSM_SYMMETRIC, KEY_IN_FILE, 1 },
 };
 
 static const struct scenario *scenario;
@@ -140,7 +144,7 @@ check_chip(void)
 	TSS2_TCTI_CONTEXT *road;
 	int objects, sessions;
 
-	if (world.kind != HSM_TPM)
+	if (!world_has_chip())
 		return;
 	if (Tss2_TctiLdr_Initialize(world.tcti, &road) != 0)
 		world_die("cannot ask the TPM");
@@ -250,7 +254,7 @@ one_of(const struct trip_call *c)
 {
 	if (trip_is_inside(c->name))
 		return 10;
-	return world.kind == HSM_TPM && !trip_is_tpm(c->name) ? 4 : 1;
+	return world_has_chip() && !trip_is_tpm(c->name) ? 4 : 1;
 }
 
 /* Of each way one call, the first or another one. */
@@ -307,7 +311,7 @@ record(size_t *n)
 static void
 set_up(void)
 {
-	world_new(scenario->kind, scenario->transport);
+	world_new(scenario->kind, scenario->transport, scenario->place);
 	world_power(1);
 	world_open();
 	world_enroll();
@@ -450,7 +454,7 @@ main(int argc, char **argv)
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	f = mmap(NULL, sizeof *f, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (f == MAP_FAILED || trip_libraries() < 0)
+	if (f == MAP_FAILED || trip_libraries() < 0 || trip_vendor() < 0)
 		return 1;
 	for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; i++) {
 		if (argc > 1 && strcmp(argv[1], scenarios[i].name) != 0)

@@ -402,7 +402,7 @@ onboard(enum hsm_kind kind, const char *name)
 {
 	char first[100], again[100], line[300];
 
-	world_new(kind, "http");
+	world_new(kind, "http", KEY_IN_FILE);
 	str_fmt(first, sizeof first, "%s.first", world.dir);
 	str_fmt(again, sizeof again, "%s.again", world.dir);
 	what = "no power cut";
