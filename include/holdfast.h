@@ -203,6 +203,56 @@ struct hf_call {
 int hf_service(struct hf *, const char *service, const struct hf_call *, char **more, char **answer);
 
 /*
+ * Keys and certificates. A key is named by a URI, the same as in the setting `key`; it may live in a file, a TPM, a token, an engine,
+ * another OpenSSL provider or a custom HSM (holdfast-hsm(7) has the grammar), and it stays there:
+ *
+ *	hf_key_make(h, "tpm2:handle=0x81000201", "p256", &uri);
+ *	hf_csr(h, uri, "/CN=device-1", &pem);		a CA signs this, or else
+ *	hf_self_sign(h, uri, "/CN=device-1", 365, &pem);	an enrollment of its own takes this
+ *
+ * All of these block for as long as the hardware takes. What they hand out is freed by free(). A subject is written as openssl does
+ * ("/C=DE/O=Example/CN=device-1", the outermost name first) or as in RFC 4514 ("CN=device-1,O=Example,C=DE", the innermost first); it
+ * is UTF-8, and a backslash makes a separator part of a name.
+ */
+
+/* Makes a key in a TPM (tpm2:handle=HANDLE, tpm2:file=NEW.pem) or a token (pkcs11:token=NAME;object=NAME). type: p256, which suits every
+ * hardware, p384, rsa2048, rsa3072, rsa4096. What is there already is not replaced. *made: the URI that names the new key. */
+int hf_key_make(struct hf *, const char *uri, const char *type, char **made);
+
+/* Calls fn for each key in a TPM ("tpm2:") or a token ("pkcs11:token=NAME"): its URI, and what it is. */
+int hf_key_list(
+    struct hf *, const char *where, void (*fn)(void *ctx, const char *uri, const char *what), void *ctx);
+
+/* The public key, as PEM (SubjectPublicKeyInfo). */
+int hf_key_public(struct hf *, const char *key, char **pem);
+
+/* A certificate request (PKCS#10, PEM), signed with the key. */
+int hf_csr(struct hf *, const char *key, const char *subject, char **pem);
+
+/* A certificate that the key signs itself (PEM): for TLS clients, valid from an hour ago for this many days. */
+int hf_self_sign(struct hf *, const char *key, const char *subject, int days, char **pem);
+
+/* The conformance kit for those who make such hardware, or the library that speaks to it: does with a key everything that Holdfast
+ * will ask of it, from each signature over TLS handshakes to threads and leaks, and tells each verdict as it comes. Of a custom HSM
+ * ("hsm:/PATH.so") every function of the contract is called. */
+enum hf_verdict {
+	HF_CHECK_TRYING, /* begins to check what the line says; if this is the last one, it crashed or hangs there */
+	HF_CHECK_OK,
+	HF_CHECK_CANNOT, /* it does not claim to, or it was not asked for */
+	HF_CHECK_FAILED
+};
+struct hf_check {
+	const char *uri;
+	const char *cert; /* certificate file for the TLS handshakes; NULL: one is made */
+	int wrong_pin;	  /* 1: a wrong PIN is tried too, once. A token counts these, and locks after a few */
+	int write; /* 1: a custom HSM's functions that write are called too: they may replace its key */
+	void (*fn)(void *ctx, enum hf_verdict, const char *line);
+	void *ctx;
+};
+/* 0: all that it claims to do works. HF_ERR_KEY: something failed. */
+int hf_hsm_check(struct hf *, const struct hf_check *);
+
+/*
  * Custom HSMs: a vendor's library that is linked into the program (hsm_client_data.h says what it has). A program that links one by
  * Holdfast's CMake package, holdfast_custom_hsm(), need not call this: it is done before main() begins.
  */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include "base/str.h"
+#include "front.h"
 #include "holdfast.h"
 #include "hub/hub_client.h"
 #include "settings.h"
@@ -128,6 +129,14 @@ ready(struct hf *h)
 		return err_set(
 		    &h->err, HF_ERR_STATE, "this device is busy with another conversation; end that first");
 	return 0;
+}
+
+int
+front_begin(struct hf *h, struct front *f)
+{
+	f->err = &h->err;
+	f->log = &h->log;
+	return ready(h);
 }
 
 int

@@ -49,12 +49,12 @@ calls() {
 		while read -r symbol; do
 			case "$symbol:$where" in
 			clock_gettime:base/clock.c) ;;
-			clock_now:holdfast.c) ;;
+			clock_now:holdfast.c | clock_now:check_sign.c) ;;
 			getrandom:holdfast.c | RAND_bytes:hsm/pss.c) ;;
 			socket:stream/tcp.c | connect:stream/tcp.c | send:stream/tcp.c | recv:stream/tcp.c) ;;
 			getsockopt:stream/tcp.c | setsockopt:stream/tcp.c | getaddrinfo:stream/tcp.c) ;;
 			freeaddrinfo:stream/tcp.c | getnameinfo:stream/tcp.c) ;;
-			poll:holdfast.c) ;;
+			poll:holdfast.c | poll:check_sign.c) ;;
 			epoll_*:stream/watch.c) ;;
 			eventfd:base/work.c | pthread_create:base/work.c) ;;
 			*) say "src/$where calls $symbol" ;;

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* secure_getenv */
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,6 +20,15 @@ static const struct command {
 	    "enroll tpm|x509|symmetric|group-x509|group-symmetric --registration-id ID ...\n"
 	    "  holdfast enroll list|show|update|delete [--group] [ID [CHANGE]]",
 	    "the owner's side: tell DPS about a device or a group, see and change what it knows" },
+	{ "key", cmd_key,
+	    "key make URI [--type TYPE]\n  holdfast key list URI\n  holdfast key show --key URI [--out FILE]",
+	    "keys in a TPM or a token: make one, see which are there, print the public half" },
+	{ "csr", cmd_csr, "csr --key URI --subject /CN=NAME [--out FILE]",
+	    "a certificate request for a key" },
+	{ "cert", cmd_cert, "cert self-signed --key URI --subject /CN=NAME [--days N] [--out FILE]",
+	    "a certificate that a key signs for itself" },
+	{ "hsm", cmd_hsm, "hsm check URI|LIBRARY [--cert FILE] [--wrong-pin] [--write]",
+	    "does such a key, or a custom HSM's library, do all that is needed of it?" },
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -64,6 +74,13 @@ static const struct option_row {
 	{ "etag", "ETAG", OTHER, "enroll update, delete: only if it has still this ETag" },
 	{ "keys", NULL, OTHER, "enroll show: with its keys, as JSON" },
 	{ "endorsement-key", "BASE64", OTHER, "enroll tpm: as \"holdfast identity\" prints it" },
+	{ "type", "TYPE", OTHER, "key make: p256, p384, p521, rsa2048, rsa3072 or rsa4096; p256" },
+	{ "subject", "/CN=NAME", OTHER, "csr, cert: whose certificate it is to be" },
+	{ "days", "N", OTHER, "cert: how long it is valid, 365" },
+	{ "out", "FILE", OTHER, "key show, csr, cert: where the PEM text goes" },
+	{ "wrong-pin", NULL, OTHER, "hsm check: try a wrong PIN too, once; a token counts these" },
+	{ "write", NULL, OTHER,
+	    "hsm check: call a custom HSM's functions that write, too; they may replace its key" },
 	{ "json", NULL, OTHER, "results as JSON" },
 	{ "quiet", NULL, OTHER, "nothing on standard error but errors" },
 	{ "help", NULL, OTHER, "this text" },
@@ -92,7 +109,7 @@ environment(const char *name)
 		var[n++] =
 		    *name == '-' ? '_' : (char)(*name >= 'a' && *name <= 'z' ? *name - 'a' + 'A' : *name);
 	var[n] = '\0';
-	return getenv(var);
+	return secure_getenv(var); /* a key's URI can run code */
 }
 
 const char *

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,6 +123,56 @@ tool_forget(char *secret)
 	if (secret != NULL)
 		explicit_bzero(secret, strlen(secret));
 	free(secret);
+}
+
+static int
+write_all(int fd, const char *text)
+{
+	size_t left = strlen(text);
+	ssize_t n;
+
+	for (; left > 0; text += n, left -= (size_t)n)
+		while ((n = write(fd, text, left)) < 0)
+			if (errno != EINTR)
+				return -1;
+	return fsync(fd);
+}
+
+/* A new file beside it that takes its place once it is whole. */
+static int
+replace(const struct tool *t, const char *path, const char *text)
+{
+	char temp[PATH_MAX];
+	int fd, n = snprintf(temp, sizeof(temp), "%s.%ld", path, (long)getpid());
+
+	if (n < 0 || (size_t)n >= sizeof(temp))
+		return tool_fail(t, HF_ERR_ARGS, "--out %s: the name is too long", path);
+	fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (fd < 0)
+		return tool_fail(t, HF_ERR_IO, "--out %s: cannot make %s: %s", path, temp, strerror(errno));
+	if (write_all(fd, text) < 0 || rename(temp, path) < 0) {
+		n = tool_fail(t, HF_ERR_IO, "--out %s: %s", path, strerror(errno));
+		unlink(temp);
+	} else
+		n = 0;
+	close(fd);
+	return n;
+}
+
+int
+tool_pem(const struct tool *t, const char *name, char *pem)
+{
+	const char *path = tool_given(t, "out");
+	int status = 0;
+
+	if (path != NULL && strcmp(path, "-") != 0)
+		status = replace(t, path, pem);
+	else if (t->json)
+		status = tool_print(t, json_pack("{s:s}", name, pem));
+	else
+		fputs(pem, stdout);
+	free(pem);
+	return status;
 }
 
 int

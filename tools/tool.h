@@ -28,6 +28,8 @@ int tool_print(const struct tool *, json_t *);
 /* The whole of a small text file ("-": standard input), without the white space at its end. */
 char *tool_read(const struct tool *, const char *path, const char *what, int *status);
 void tool_forget(char *); /* wipes and frees; NULL is fine */
+/* A PEM text that free() frees: into the file of --out, as a whole or not at all, or printed; with --json as the member `name`. */
+int tool_pem(const struct tool *, const char *name, char *pem);
 /* A number, or an error said. */
 int tool_number(const struct tool *, const char *name, const char *value, long max, long *out);
 
@@ -39,4 +41,8 @@ int cmd_identity(struct tool *);
 int cmd_register(struct tool *);
 int cmd_send(struct tool *);
 int cmd_enroll(struct tool *);
+int cmd_key(struct tool *);
+int cmd_csr(struct tool *);
+int cmd_cert(struct tool *);
+int cmd_hsm(struct tool *);
 #endif

@@ -23,11 +23,12 @@ key_engine_open(EVP_PKEY **out, const struct uri *u, const struct key_open *how,
 #include <openssl/engine.h>
 #include <openssl/rsa.h>
 
-/* Engines stay for good once they are loaded: what they have registered with OpenSSL is called later. All keys of one share it,
- * since their code seldom expects to be two. */
+/* Engines stay for good once they are loaded: what they have registered with OpenSSL is called later. All keys of one share it:
+ * OpenSSL loads a file once. */
 struct engine {
 	struct engine *next;
-	char *id, *so, *module; /* as they were asked for; so and module may be NULL */
+	char *id, *so; /* as they were asked for; so may be NULL */
+	char *module;  /* what it was told to use, or NULL */
 	ENGINE *e;
 	int keys;
 	struct foreign_pin pin; /* engines ask again when a key signs; wiped with the last key */
@@ -77,11 +78,11 @@ has_command(ENGINE *e, const char *name)
 /* One that the application or openssl.cnf has loaded, or NULL. ENGINE_by_id() would load it into OpenSSL's list, where
  * ENGINE_register_all_complete(), which many a library calls, gives it all keys of the process. */
 static ENGINE *
-find_loaded(const struct wanted *w)
+find_loaded(const char *id)
 {
-	ENGINE *e = w->so || w->module ? NULL : ENGINE_get_first();
+	ENGINE *e = ENGINE_get_first();
 
-	while (e && strcmp(ENGINE_get_id(e), w->id) != 0)
+	while (e && strcmp(ENGINE_get_id(e), id) != 0)
 		e = ENGINE_get_next(e);
 	return e;
 }
@@ -105,24 +106,13 @@ load_file(const struct wanted *w, struct hf_error *err)
 	ENGINE_load_dynamic();
 	e = ENGINE_by_id("dynamic");
 	if (e && ENGINE_ctrl_cmd_string(e, "SO_PATH", path, 0) && ENGINE_ctrl_cmd_string(e, "ID", w->id, 0) &&
-	    ENGINE_ctrl_cmd_string(e, "LIST_ADD", "0", 0) && ENGINE_ctrl_cmd_string(e, "LOAD", NULL, 0))
+	    ENGINE_ctrl_cmd_string(e, "LIST_ADD", "0", 0) && ENGINE_ctrl_cmd_string(e, "LOAD", NULL, 0)) {
+		ENGINE_ctrl_cmd_string(e, "QUIET", NULL, 1); /* some talk to standard error */
 		return e;
+	}
 	err_ssl(err, HF_ERR_KEY, "engine %s: OpenSSL cannot load %s as this engine", w->id, path);
 	ENGINE_free(e);
 	return NULL;
-}
-
-static int
-set_module(ENGINE *e, const struct wanted *w, struct hf_error *err)
-{
-	if (!w->module)
-		return 0;
-	if (!has_command(e, "MODULE_PATH"))
-		return err_set(err, HF_ERR_ARGS,
-		    "engine %s: module-path is nothing for it: it has no MODULE_PATH", w->id);
-	if (ENGINE_ctrl_cmd_string(e, "MODULE_PATH", w->module, 0))
-		return 0;
-	return err_ssl(err, HF_ERR_KEY, "engine %s: it does not take the module %s", w->id, w->module);
 }
 
 static int
@@ -136,18 +126,16 @@ remember(struct engine **out, ENGINE *e, const struct wanted *w, struct hf_error
 {
 	struct engine *n = calloc(1, sizeof *n);
 
-	if (!n || str_set(&n->id, w->id) < 0 || str_set(&n->so, w->so) < 0 ||
-	    str_set(&n->module, w->module) < 0)
+	if (!n || str_set(&n->id, w->id) < 0 || str_set(&n->so, w->so) < 0)
 		goto fail;
 	n->e = e;
 	n->next = engines;
 	*out = engines = n;
 	return 0;
 fail:
-	if (n) {
+	ENGINE_free(e);
+	if (n)
 		str_free(&n->id);
-		str_free(&n->so);
-	}
 	free(n);
 	return err_memory(err);
 }
@@ -155,21 +143,35 @@ fail:
 static int
 get_engine(struct engine **out, const struct wanted *w, struct hf_error *err)
 {
-	struct engine *n = engines;
 	ENGINE *e;
-	int rc;
 
-	while (n && !(same(n->id, w->id) && same(n->so, w->so) && same(n->module, w->module)))
-		n = n->next;
-	*out = n;
-	if (n)
+	*out = engines;
+	while (*out && !(same((*out)->id, w->id) && same((*out)->so, w->so)))
+		*out = (*out)->next;
+	if (*out)
 		return 0;
-	e = find_loaded(w);
-	if (!e && !(e = load_file(w, err)))
-		return err->code;
-	if ((rc = set_module(e, w, err)) < 0 || (rc = remember(out, e, w, err)) < 0)
-		ENGINE_free(e);
-	return rc;
+	e = find_loaded(w->id);
+	if (!e)
+		e = load_file(w, err);
+	return e ? remember(out, e, w, err) : err->code;
+}
+
+/* An engine has one module at a time. */
+static int
+set_module(struct engine *n, const char *module, struct hf_error *err)
+{
+	if (same(n->module, module))
+		return 0;
+	if (n->module && (n->keys > 0 || !module))
+		return err_set(err, HF_ERR_STATE,
+		    "engine %s: it uses the module %s, and takes no other one now; keys of two modules at a time are for pkcs11: URIs",
+		    n->id, n->module);
+	if (!has_command(n->e, "MODULE_PATH"))
+		return err_set(err, HF_ERR_ARGS,
+		    "engine %s: module-path is nothing for it: it has no MODULE_PATH", n->id);
+	if (!ENGINE_ctrl_cmd_string(n->e, "MODULE_PATH", module, 0))
+		return err_ssl(err, HF_ERR_KEY, "engine %s: it does not take the module %s", n->id, module);
+	return str_set(&n->module, module) < 0 ? err_memory(err) : 0;
 }
 
 /* keys */
@@ -272,41 +274,34 @@ public_of(ENGINE *e, const struct wanted *w)
 	return pub;
 }
 
-/* A key as it comes out of the engine. */
-struct taken {
-	EVP_PKEY *key, *pub;
-	int bound;
-	struct hf_error why; /* it was not to be had by its name */
-};
-
+/* `why`: it was not to be had by its name. */
 static void
-take_by_name(struct taken *t, struct engine *n, const struct wanted *w)
+take_by_name(struct foreign *f, struct engine *n, const struct wanted *w, struct hf_error *why)
 {
-	t->key = ENGINE_load_private_key(n->e, w->key, foreign_asker(), &n->pin);
-	n->pin.proven = t->key != NULL;
-	if (!t->key)
-		foreign_refused(&n->pin, w->name, &t->why);
+	f->key = ENGINE_load_private_key(n->e, w->key, foreign_asker(), &n->pin);
+	n->pin.proven = f->key != NULL;
+	if (!f->key)
+		foreign_refused(&n->pin, w->name, why);
 }
 
 /* Without a name in the URI the certificate tells which key it is, if there is one. */
 static int
-take_key(struct taken *t, struct engine *n, const struct wanted *w, EVP_PKEY *certified, struct hf_error *err)
+take_key(
+    struct foreign *f, struct engine *n, const struct wanted *w, struct hf_error *why, struct hf_error *err)
 {
-	if (ENGINE_get_load_privkey_function(n->e) && (*w->key || !certified))
-		take_by_name(t, n, w);
-	if (t->key)
+	if (ENGINE_get_load_privkey_function(n->e) && (*w->key || !f->pub))
+		take_by_name(f, n, w, why);
+	if (f->key)
 		return 0;
-	if (certified && EVP_PKEY_up_ref(certified))
-		t->pub = certified;
-	else
-		t->pub = public_of(n->e, w);
-	t->key = t->pub ? bind_key(n->e, t->pub) : NULL;
-	t->bound = t->key != NULL;
-	if (t->key)
+	if (!f->pub)
+		f->pub = public_of(n->e, w);
+	f->key = f->pub ? bind_key(n->e, f->pub) : NULL;
+	f->bound = f->key != NULL;
+	if (f->key)
 		return 0;
-	if (t->why.code)
-		return err_set(err, t->why.code, "%s", t->why.text);
-	if (!t->pub)
+	if (why->code)
+		return err_set(err, why->code, "%s", why->text);
+	if (!f->pub)
 		return err_set(err, HF_ERR_KEY,
 		    "%s: it does not tell its public half; give the certificate that belongs to it", w->name);
 	return err_ssl(
@@ -314,31 +309,25 @@ take_key(struct taken *t, struct engine *n, const struct wanted *w, EVP_PKEY *ce
 }
 
 static int
-open_key(struct taken *t, const struct wanted *w, const struct uri *u, const struct key_open *how,
-    struct hf_error *err)
+open_key(struct foreign *f, const struct wanted *w, const struct uri *u, const struct log *log,
+    struct hf_error *why, struct hf_error *err)
 {
 	struct engine *n;
 	int rc = get_engine(&n, w, err);
 
-	if (rc < 0 || (rc = enter(n, err)) < 0)
+	if (rc < 0 || (rc = set_module(n, w->module, err)) < 0 || (rc = enter(n, err)) < 0)
 		return rc;
-	rc = set_pin(n, w, u, how->log, err);
-	if (rc == 0)
-		rc = take_key(t, n, w, how->cert ? X509_get0_pubkey(how->cert) : NULL, err);
-	if (rc == 0 && foreign_keep(t->key, drop_key, n) < 0)
-		rc = err_memory(err);
-	if (rc < 0) {
-		EVP_PKEY_free(t->key);
-		t->key = NULL;
+	if ((rc = set_pin(n, w, u, log, err)) < 0 || (rc = take_key(f, n, w, why, err)) < 0)
 		leave(n);
-	}
+	f->what = n;
 	return rc;
 }
 
 int
 key_engine_open(EVP_PKEY **out, const struct uri *u, const struct key_open *how, struct hf_error *err)
 {
-	struct taken t = { 0 };
+	struct foreign f = { .drop = drop_key };
+	struct hf_error why = { 0 };
 	struct wanted w = { 0 };
 	int rc;
 
@@ -346,15 +335,16 @@ key_engine_open(EVP_PKEY **out, const struct uri *u, const struct key_open *how,
 	rc = get_wanted(&w, u, err);
 	if (rc < 0)
 		return rc;
+	f.pub = how->cert ? foreign_public(X509_get0_pubkey(how->cert)) : NULL;
 	ERR_clear_error();
 	pthread_mutex_lock(&lock);
-	rc = open_key(&t, &w, u, how, err);
+	rc = open_key(&f, &w, u, how->log, &why, err);
 	pthread_mutex_unlock(&lock);
 	if (rc == 0)
-		rc = foreign_wrap(out, t.key, t.pub, t.bound, w.name, t.why.code ? &t.why : err);
-	if (rc < 0 && t.why.code)
-		err_set(err, t.why.code, "%s", t.why.text);
-	EVP_PKEY_free(t.pub);
+		rc = foreign_wrap(out, &f, w.name, why.code ? &why : err);
+	if (rc < 0 && why.code)
+		err_set(err, why.code, "%s", why.text);
+	EVP_PKEY_free(f.pub);
 	ERR_clear_error();
 	return rc;
 }

@@ -104,7 +104,7 @@ foreign_name(char *dst, size_t cap, const char *kind, const char *id, const char
 		snprintf(dst, cap, "key of %s %.64s", kind, id);
 }
 
-/* Called when an EVP_PKEY of whatever origin is gone; most have nothing kept. */
+/* Called when any EVP_PKEY of the process is gone; most have nothing kept. */
 static void
 free_kept(void *key, void *value, CRYPTO_EX_DATA *data, int i, long l, void *p)
 {
@@ -131,20 +131,21 @@ make_index(void)
 	kept_index = CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_EVP_PKEY, 0, NULL, NULL, copy_kept, free_kept);
 }
 
-int
-foreign_keep(EVP_PKEY *key, void (*drop)(void *what), void *what)
+/* At the public half, which is the signer's alone: engines may hold on to the other one. */
+static int
+keep(EVP_PKEY *pub, const struct foreign *f)
 {
 	struct kept *k;
 
 	pthread_once(&index_once, make_index);
-	k = kept_index < 0 ? NULL : calloc(1, sizeof *k);
+	k = kept_index < 0 ? NULL : malloc(sizeof *k);
 	if (!k)
-		return -1;
-	*k = (struct kept){ drop, what };
-	if (EVP_PKEY_set_ex_data(key, kept_index, k))
 		return 0;
+	*k = (struct kept){ f->drop, f->what };
+	if (EVP_PKEY_set_ex_data(pub, kept_index, k))
+		return 1;
 	free(k);
-	return -1;
+	return 0;
 }
 
 EVP_PKEY *
@@ -186,26 +187,29 @@ try(EVP_PKEY *key, EVP_PKEY *pub, const char *name, struct hf_error *err)
 }
 
 int
-foreign_wrap(EVP_PKEY **out, EVP_PKEY *key, EVP_PKEY *pub, int bound, const char *name, struct hf_error *err)
+foreign_wrap(EVP_PKEY **out, const struct foreign *f, const char *name, struct hf_error *err)
 {
-	EVP_PKEY *own = bound ? NULL : foreign_public(key);
+	EVP_PKEY *told = f->bound ? NULL : foreign_public(f->key);
+	EVP_PKEY *pub = told ? told : f->pub ? foreign_public(f->pub) : NULL;
 	int rc;
 
 	*out = NULL;
-	if (!own && !pub) {
-		EVP_PKEY_free(key);
-		return err_set(err, HF_ERR_KEY,
-		    "%s: it does not tell its public half; give the certificate that belongs to it", name);
-	}
-	if (!own)
-		EVP_PKEY_up_ref(pub);
-	rc = remotekey_wrap(out, key, own ? own : pub, name, 0, err);
-	if (rc < 0 || own)
+	if (!pub || !keep(pub, f)) {
+		rc =
+		    pub ? err_memory(err)
+			: err_set(err, HF_ERR_KEY,
+			      "%s: it does not tell its public half; give the certificate that belongs to it",
+			      name);
+		EVP_PKEY_free(pub);
+		EVP_PKEY_free(f->key);
+		f->drop(f->what);
 		return rc;
-	rc = try(*out, pub, name, err);
-	if (rc < 0) {
+	}
+	rc = remotekey_wrap(out, f->key, pub, name, 0, err);
+	if (rc == 0 && !told && (rc = try(*out, f->pub, name, err)) < 0) {
 		EVP_PKEY_free(*out);
 		*out = NULL;
 	}
+	ERR_clear_error();
 	return rc;
 }

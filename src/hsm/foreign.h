@@ -28,9 +28,14 @@ int foreign_refused(const struct foreign_pin *, const char *name, struct hf_erro
 void foreign_name(char *dst, size_t cap, const char *kind, const char *id, const char *key);
 /* In the application's context. NULL: it does not tell. */
 EVP_PKEY *foreign_public(EVP_PKEY *);
-/* `drop` is called with `what` when the key is gone: what it needs outlives it so. 0, or -1 and nothing is kept. */
-int foreign_keep(EVP_PKEY *, void (*drop)(void *what), void *what);
-/* remotekey_wrap() of a key (taken, at failure too). pub: NULL, or what its public half is said to be (stays the caller's); the
- * key's own word goes before, unless `bound`. What was only said is tried out with a signature. */
-int foreign_wrap(EVP_PKEY **, EVP_PKEY *key, EVP_PKEY *pub, int bound, const char *name, struct hf_error *);
+/* remotekey_wrap() of a key, which tells its public half itself, or else `pub` is said to be it (may be NULL, stays the caller's).
+ * `bound`: it was made of what was said; then it is tried out with a signature. `key` is taken and `drop` called once with `what`,
+ * when the new key is gone or cannot be made. */
+struct foreign {
+	EVP_PKEY *key, *pub;
+	int bound;
+	void (*drop)(void *what);
+	void *what;
+};
+int foreign_wrap(EVP_PKEY **, const struct foreign *, const char *name, struct hf_error *);
 #endif

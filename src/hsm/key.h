@@ -117,4 +117,7 @@ int key_pkcs11_each(const struct uri *, key_each_fn *, void *ctx, struct hf_erro
  */
 int request_put(struct buf *, EVP_PKEY *, const char *subject, struct hf_error *);
 int self_signed_put(struct buf *, EVP_PKEY *, const char *subject, int days, struct hf_error *);
+/* "cannot sign <what>: <why>", when OpenSSL has just said no: in the hardware's own words, where it has some. HF_ERR_KEY; the queue is
+ * empty then. */
+int request_why(const char *what, struct hf_error *);
 #endif

@@ -120,27 +120,19 @@ load_key(EVP_PKEY **key, struct home *h, const struct wanted *w, struct hf_error
 int
 key_provider_open(EVP_PKEY **out, const struct uri *u, const struct key_open *how, struct hf_error *err)
 {
-	struct wanted w = { 0 };
 	struct home *h = calloc(1, sizeof *h);
-	EVP_PKEY *key = NULL;
+	struct foreign f = { .drop = drop_home, .what = h };
+	struct wanted w = { 0 };
 	int rc;
 
 	*out = NULL;
 	if (!h)
 		return err_memory(err);
-	if ((rc = get_wanted(&w, u, err)) < 0 ||
-	    (rc = foreign_pin_get(&h->pin, u, w.name, how->log, err)) < 0 ||
-	    (rc = load_provider(h, &w, err)) < 0 || (rc = load_key(&key, h, &w, err)) < 0)
-		goto fail;
-	if (foreign_keep(key, drop_home, h) < 0) {
-		rc = err_memory(err);
-		goto fail;
-	}
-	rc = foreign_wrap(out, key, how->cert ? X509_get0_pubkey(how->cert) : NULL, 0, w.name, err);
-	ERR_clear_error();
-	return rc;
-fail:
-	EVP_PKEY_free(key);
+	f.pub = how->cert ? X509_get0_pubkey(how->cert) : NULL;
+	if ((rc = get_wanted(&w, u, err)) == 0 &&
+	    (rc = foreign_pin_get(&h->pin, u, w.name, how->log, err)) == 0 &&
+	    (rc = load_provider(h, &w, err)) == 0 && (rc = load_key(&f.key, h, &w, err)) == 0)
+		return foreign_wrap(out, &f, w.name, err);
 	drop_home(h);
 	ERR_clear_error();
 	return rc;

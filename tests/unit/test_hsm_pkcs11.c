@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <p11-kit/p11-kit.h>
+#include <p11-kit/uri.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
@@ -696,6 +698,144 @@ lists(void **state)
 	assert_int_equal(s.n, 0);
 }
 
+/* What of ours allocates, and p11-kit for us, goes through here (the linker's --wrap). 0: none fails. */
+static unsigned due, asked;
+
+static int
+fails(void)
+{
+	return ++asked == due;
+}
+
+#define WRAP(type, name, params, args, failure)                                                              \
+	type __real_##name params;                                                                           \
+	type __wrap_##name params;                                                                           \
+	type __wrap_##name params                                                                            \
+	{                                                                                                    \
+		return fails() ? (failure) : __real_##name args;                                             \
+	}
+WRAP(void *, malloc, (size_t n), (n), NULL)
+WRAP(void *, calloc, (size_t n, size_t each), (n, each), NULL)
+WRAP(void *, realloc, (void *p, size_t n), (p, n), NULL)
+WRAP(char *, strdup, (const char *s), (s), NULL)
+WRAP(char *, strndup, (const char *s, size_t n), (s, n), NULL)
+WRAP(P11KitUri *, p11_kit_uri_new, (void), (), NULL)
+WRAP(CK_RV, p11_kit_module_initialize, (CK_FUNCTION_LIST * m), (m), CKR_HOST_MEMORY)
+
+/* Each of them once. 1: it failed, and said so; 0: it did without, or they are all through. */
+static int
+fail_at(unsigned n, int (*what)(void))
+{
+	int rc;
+
+	err_clear(&err);
+	due = n;
+	asked = 0;
+	rc = what();
+	due = 0;
+	if (rc == 0)
+		return 0;
+	if (rc != err.code || !*err.text)
+		fail_msg("%u: %d %d %s", n, rc, err.code, err.text);
+	return 1;
+}
+
+static int
+open_it(void)
+{
+	struct hf_error why = { 0 };
+	EVP_PKEY *key = NULL;
+	char uri[600];
+	int rc;
+
+	snprintf(uri, sizeof uri, "pkcs11:token=line7;object=asks?%s", query);
+	rc = key_open(&key, uri, &(struct key_open){ 0 }, &why);
+	EVP_PKEY_free(key);
+	err = why;
+	return rc;
+}
+
+static int
+list_it(void)
+{
+	struct seen s = { 0 };
+	struct uri u;
+	char uri[600];
+	int rc;
+
+	snprintf(uri, sizeof uri, "pkcs11:token=line7;object=p256?%s", query);
+	if ((rc = uri_get(&u, uri, &err)) < 0)
+		return rc;
+	rc = key_pkcs11_each(&u, see, &s, &err);
+	uri_fini(&u);
+	return rc;
+}
+
+static int
+make_it(void)
+{
+	static int again;
+	struct key_kind kind = { .group = "P-256" };
+	struct buf made = { 0 };
+	struct uri u;
+	char uri[600];
+	int rc;
+
+	snprintf(uri, sizeof uri, "pkcs11:token=line7;object=again%d?%s", again++, query);
+	if ((rc = uri_get(&u, uri, &err)) < 0)
+		return rc;
+	rc = key_pkcs11_make(&u, &kind, &made, &err);
+	uri_fini(&u);
+	buf_free(&made);
+	return rc;
+}
+
+static EVP_PKEY *lasting;
+
+/* The token was away: all is opened anew. */
+static int
+sign_it(void)
+{
+	uint8_t sig[SIGN_MAX];
+	size_t n = sizeof sig;
+	unsigned was = due;
+	int ok;
+
+	due = 0;
+	setenv("BAD_PKCS11", "removed", 1);
+	make_signature(lasting, "SHA256", 0, sig, &n);
+	unsetenv("BAD_PKCS11");
+	ERR_clear_error();
+	due = was;
+	asked = 0;
+	n = sizeof sig;
+	ok = make_signature(lasting, "SHA256", 0, sig, &n);
+	due = 0;
+	if (!ok)
+		err_ssl(&err, HF_ERR_KEY, "signing");
+	return ok ? 0 : err.code;
+}
+
+static void
+does_without_memory(void **state)
+{
+	int (*const what[])(void) = { open_it, list_it, make_it, sign_it };
+	unsigned n, failed;
+	char uri[600];
+
+	(void)state;
+	snprintf(uri, sizeof uri, "pkcs11:token=line7;object=p256?%s", bad);
+	lasting = try_open(uri);
+	assert_non_null(lasting);
+	for (size_t i = 0; i < sizeof what / sizeof *what; i++) {
+		for (n = 1, failed = 0; n == 1 || asked >= n - 1; n++)
+			failed += (unsigned)fail_at(n, what[i]);
+		assert_true(failed > 8);
+		assert_int_equal(what[i](), 0);
+	}
+	EVP_PKEY_free(lasting);
+}
+
 int
 main(void)
 {
@@ -716,6 +856,7 @@ main(void)
 		cmocka_unit_test_teardown(makes, behave),
 		cmocka_unit_test_teardown(lists, behave),
 		cmocka_unit_test_teardown(finds_the_public_half, behave),
+		cmocka_unit_test_teardown(does_without_memory, behave),
 	};
 
 	return cmocka_run_group_tests(tests, make, clean);
