@@ -10,7 +10,6 @@
 
 /* What the service's keys look like; nothing else at key-handle is ours. */
 #define KEY_ATTRIBUTES (TPMA_OBJECT_SIGN_ENCRYPT | TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_NODA)
-enum { PERSISTENT_MIN = 0x81000000, PERSISTENT_MAX = 0x817fffff };
 
 static int
 enter(struct tpm2 *t, struct hf_error *err)
@@ -318,7 +317,7 @@ read_handle(
 		return 0;
 	errno = 0;
 	n = strtoul(text, &end, 0);
-	if (errno || end == text || *end || n < PERSISTENT_MIN || n > PERSISTENT_MAX)
+	if (errno || end == text || *end || n < TPM2_PERSISTENT_MIN || n > TPM2_PERSISTENT_OWNER_MAX)
 		return err_set(err, HF_ERR_ARGS,
 		    "%s %s: a persistent handle of the owner's is 0x81000000 to 0x817fffff", option, text);
 	o->handle = (TPM2_HANDLE)n;

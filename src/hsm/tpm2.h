@@ -21,6 +21,11 @@
 #include "hsm/hsm.h"
 #include "hsm/uri.h"
 
+/* tss2's own names for these shift a bit too far. */
+#define TPM2_PERSISTENT_MIN	  UINT32_C(0x81000000)
+#define TPM2_PERSISTENT_OWNER_MAX UINT32_C(0x817fffff)
+#define TPM2_PERSISTENT_MAX	  UINT32_C(0x81ffffff)
+
 struct tpm2_chip;
 struct tpm2_object {
 	TPM2_HANDLE handle;
@@ -102,7 +107,6 @@ struct tpm2_uri {
 	TPM2_HANDLE handle; /* 0: none */
 	const char *file;   /* NULL: none */
 	const char *tcti;   /* "": this machine's own */
-	int has_auth;
 	TPM2B_AUTH auth, parent_auth;
 };
 int tpm2_uri_get(struct tpm2_uri *, const struct uri *, const struct log *, struct hf_error *);
@@ -120,7 +124,7 @@ int tpm2_uri_put(struct buf *, const struct uri *, TPM2_HANDLE, const char *file
  * an import or an RSA primary is HF_ERR_UNSUPPORTED.
  */
 struct tpm2_file {
-	int empty_auth; /* no password is needed */
+	int empty_auth; /* no password is needed; tpm2_encodeobject writes the contrary, so it decides nothing */
 	TPM2_HANDLE parent;
 	TPM2B_PUBLIC area;
 	TPM2B_PRIVATE private;

@@ -182,7 +182,7 @@ check(const struct tpm2_uri *w, struct hf_error *err)
 	if (!w->handle && !w->file)
 		return err_set(
 		    err, HF_ERR_ARGS, "tpm2: where to? tpm2:handle=0x81000201 or tpm2:file=NEW.pem");
-	if (w->handle >= TPM2_PLATFORM_PERSISTENT)
+	if (w->handle > TPM2_PERSISTENT_OWNER_MAX)
 		return err_set(err, HF_ERR_ARGS,
 		    "tpm2:handle=0x%08x: a persistent handle of the owner's is 0x81000000 to 0x817fffff",
 		    (unsigned)w->handle);
@@ -242,7 +242,7 @@ static TSS2_RC
 ask_handles(struct tpm2_visitor *v, TPMS_CAPABILITY_DATA **got)
 {
 	return Esys_GetCapability(v->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES,
-	    TPM2_PERSISTENT_FIRST, TPM2_MAX_CAP_HANDLES, NULL, got);
+	    TPM2_PERSISTENT_MIN, TPM2_MAX_CAP_HANDLES, NULL, got);
 }
 
 static int

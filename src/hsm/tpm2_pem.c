@@ -241,7 +241,8 @@ put_handle(struct buf *b, TPM2_HANDLE handle)
 static int
 put_der(struct buf *der, const struct tpm2_file *f)
 {
-	static const uint8_t yes[] = { T_BOOLEAN, 1, 0xff };
+	const uint8_t empty_auth[] = { T_BOOLEAN, 1,
+		f->empty_auth ? 0xff : 0 }; /* tpm2-openssl 1.1 needs a no */
 	uint8_t area[sizeof f->area], private[sizeof f->private];
 	size_t area_len = 0, private_len = 0;
 	struct buf body = { 0 };
@@ -251,7 +252,7 @@ put_der(struct buf *der, const struct tpm2_file *f)
 	    Tss2_MU_TPM2B_PRIVATE_Marshal(&f->private, private, sizeof private, &private_len))
 		return -1;
 	bad = put(&body, T_OID, oid, sizeof oid) ||
-	      (f->empty_auth && put(&body, T_CONTEXT | 0, yes, sizeof yes)) || put_handle(&body, f->parent) ||
+	      put(&body, T_CONTEXT | 0, empty_auth, sizeof empty_auth) || put_handle(&body, f->parent) ||
 	      put(&body, T_OCTETS, area, area_len) || put(&body, T_OCTETS, private, private_len) ||
 	      put(der, T_SEQUENCE, buf_data(&body), buf_size(&body));
 	buf_free(&body);

@@ -19,6 +19,7 @@ struct tpm2_key {
 	TPMS_CONTEXT *saved;
 	TPM2B_AUTH auth, parent_auth;
 	TPM2B_PUBLIC area; /* as it was when it was opened */
+	int barred;	   /* the password is wrong, and the TPM counts how often it hears it */
 };
 enum { FILE_MAX = 65536 };
 #define ASK_KEY	   "has the key a password? auth-source=FILE in its URI gives it"
@@ -259,7 +260,12 @@ take_up(struct tpm2_key *k, struct hf_error *err)
 		return rc;
 	if (rc == 1)
 		k->at.tr = ESYS_TR_NONE;
-	rc = k->at.handle ? take_handle(k, err) : take_file(k, err);
+	if (k->barred)
+		rc = err_set(err, HF_ERR_KEY,
+		    "%s: the TPM has refused its password (0x98e), and would count another try; " ASK_KEY,
+		    k->signer.name);
+	else
+		rc = k->at.handle ? take_handle(k, err) : take_file(k, err);
 	k->tpm.ask = ASK_KEY;
 	if (rc == 0 && (tss = Esys_TR_SetAuth(k->tpm.esys, k->at.tr, &k->auth)))
 		rc = tpm2_fail(&k->tpm, tss, err, "use the %s", k->signer.name);
@@ -298,6 +304,7 @@ refused(struct tpm2_key *k, TSS2_RC rc, struct hf_error *err)
 	if (is_unsupported(rc))
 		return err_set(err, HF_ERR_UNSUPPORTED, "%s: the TPM cannot sign with it so: %s (0x%x)",
 		    k->signer.name, Tss2_RC_Decode(rc), (unsigned)rc);
+	k->barred = tpm2_is(rc, TPM2_RC_AUTH_FAIL);
 	if (tpm2_is(rc, TPM2_RC_HANDLE))
 		tpm2_unfind(&k->tpm, &k->at);
 	return tpm2_fail(&k->tpm, rc, err, "sign with the key of %s", k->signer.name);
@@ -438,11 +445,6 @@ read_file(struct tpm2_key *k, const struct tpm2_uri *w, struct hf_error *err)
 	if (rc == 0)
 		rc = tpm2_get_pem(&k->file, buf_data(&text), buf_size(&text), w->file, err);
 	buf_free(&text);
-	if (rc == 0 && !k->file.empty_auth && !w->has_auth)
-		rc = err_set(err, HF_ERR_KEY,
-		    "TPM key file %s: its key has a password, which auth-source=FILE in the URI gives; "
-		    "it was not tried without, for the TPM counts wrong ones",
-		    w->file);
 	return rc;
 }
 

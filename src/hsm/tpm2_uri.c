@@ -17,7 +17,8 @@ get_handle(TPM2_HANDLE *handle, const char *text, struct hf_error *err)
 
 	errno = 0;
 	n = strtoul(text, &end, 16);
-	if (errno || *end || strncmp(text, "0x", 2) != 0 || n < 0x81000000 || n > 0x81ffffff)
+	if (errno || *end || strncmp(text, "0x", 2) != 0 || n < TPM2_PERSISTENT_MIN ||
+	    n > TPM2_PERSISTENT_MAX)
 		return err_set(err, HF_ERR_ARGS,
 		    "tpm2:handle=%s: a persistent handle is 0x81000000 to 0x81ffffff", text);
 	*handle = (TPM2_HANDLE)n;
@@ -40,7 +41,6 @@ check_tcti(const char *tcti, struct hf_error *err)
 	return 0;
 }
 
-/* 1: there is one. */
 static int
 get_auth(TPM2B_AUTH *auth, const struct uri *u, const char *source, const char *value, const char *what,
     const struct log *log, struct hf_error *err)
@@ -60,7 +60,7 @@ get_auth(TPM2B_AUTH *auth, const struct uri *u, const char *source, const char *
 		memcpy(auth->buffer, buf_data(&text), auth->size);
 fail:
 	buf_free(&text);
-	return rc;
+	return rc < 0 ? rc : 0;
 }
 
 int
@@ -79,16 +79,12 @@ tpm2_uri_get(struct tpm2_uri *w, const struct uri *u, const struct log *log, str
 		w->tcti = "";
 	if ((handle && (rc = get_handle(&w->handle, handle, err)) < 0) || (rc = check_tcti(w->tcti, err)) < 0)
 		return rc;
-	if ((rc = get_auth(&w->auth, u, "auth-source", "auth-value", "password of the TPM key", log, err)) <
-	    0)
-		goto fail;
-	w->has_auth = rc;
-	rc = get_auth(&w->parent_auth, u, "parent-auth-source", "parent-auth-value",
-	    "password of what the TPM key hangs on", log, err);
-	if (rc >= 0)
-		return 0;
-fail:
-	OPENSSL_cleanse(w, sizeof *w);
+	rc = get_auth(&w->auth, u, "auth-source", "auth-value", "password of the TPM key", log, err);
+	if (rc == 0)
+		rc = get_auth(&w->parent_auth, u, "parent-auth-source", "parent-auth-value",
+		    "password of what the TPM key hangs on", log, err);
+	if (rc < 0)
+		OPENSSL_cleanse(w, sizeof *w);
 	return rc;
 }
 
