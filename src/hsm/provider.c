@@ -12,6 +12,7 @@ enum { NAME_MAX_LEN = 64, OBJECTS_MAX = 1000 };
  * made for several threads. */
 struct home {
 	OSSL_LIB_CTX *ctx;
+	OSSL_PROVIDER *base, *own; /* the default one, and the key's */
 	struct foreign_pin pin;
 };
 /* What the URI names. */
@@ -26,6 +27,11 @@ drop_home(void *p)
 {
 	struct home *h = p;
 
+	/* a context does not do it at its end */
+	if (h->own)
+		OSSL_PROVIDER_unload(h->own);
+	if (h->base)
+		OSSL_PROVIDER_unload(h->base);
 	OSSL_LIB_CTX_free(h->ctx);
 	foreign_pin_forget(&h->pin);
 	free(h);
@@ -79,9 +85,10 @@ load_provider(struct home *h, const struct wanted *w, struct hf_error *err)
 {
 	h->ctx = OSSL_LIB_CTX_new();
 	if (!h->ctx || (*w->folder && !OSSL_PROVIDER_set_default_search_path(h->ctx, w->folder)) ||
-	    !OSSL_PROVIDER_load(h->ctx, "default"))
+	    !(h->base = OSSL_PROVIDER_load(h->ctx, "default")))
 		return err_ssl(err, HF_ERR_MEMORY, "%s: no OpenSSL for it can be made", w->name);
-	if (OSSL_PROVIDER_load(h->ctx, w->provider))
+	h->own = OSSL_PROVIDER_load(h->ctx, w->provider);
+	if (h->own)
 		return 0;
 	return err_ssl(err, HF_ERR_KEY,
 	    "provider %s: OpenSSL cannot load %s/%s.so; is it installed, and all that it needs?", w->provider,

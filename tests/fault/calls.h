@@ -26,6 +26,13 @@ CALL(int, access, (const char *path, int how), (path, how), no(EACCES))
 HAND(fsync)
 HAND(rename)
 CALL(int, stat, (const char *path, struct stat *st), (path, st), no(EIO))
+HAND(__isoc99_fscanf)
+CALL(FILE *, fopen, (const char *path, const char *how), (path, how), no_memory())
+CALL(size_t, fread, (void *p, size_t each, size_t n, FILE *f), (p, each, n, f), 0)
+HAND(memfd_create)
+CALL(DIR *, opendir, (const char *path), (path), no_memory())
+CALL(struct dirent *, readdir, (DIR * d), (d), NULL)
+CALL(char *, realpath, (const char *path, char *to), (path, to), no_memory())
 CALL(int, unlink, (const char *path), (path), no(EIO))
 
 /* the network; wrap.c plays the kernel of the device */
@@ -67,10 +74,14 @@ CALL(long, BIO_ctrl, (BIO * b, int what, long n, void *p), (b, what, n, p), no_s
 CALL(int, BIO_get_new_index, (void), (), no_ssl(-1))
 CALL(BIO_METHOD *, BIO_meth_new, (int type, const char *name), (type, name), no_ssl_memory())
 CALL(BIO *, BIO_new, (const BIO_METHOD *m), (m), no_ssl_memory())
+CALL(BIO *, BIO_new_fd, (int fd, int closes), (fd, closes), no_ssl_memory())
 CALL(BIO *, BIO_new_mem_buf, (const void *p, int n), (p, n), no_ssl_memory())
 CALL(int, BIO_write, (BIO * b, const void *p, int n), (b, p, n), no_ssl(-1))
 CALL(BIGNUM *, BN_bin2bn, (const unsigned char *p, int n, BIGNUM *to), (p, n, to), no_ssl_memory())
 CALL(BIGNUM *, BN_dup, (const BIGNUM *n), (n), no_ssl_memory())
+CALL(BIGNUM *, BN_new, (void), (), no_ssl_memory())
+CALL(int, BN_rand, (BIGNUM * n, int bits, int top, int bottom), (n, bits, top, bottom), no_ssl(0))
+CALL(ASN1_INTEGER *, BN_to_ASN1_INTEGER, (const BIGNUM *n, ASN1_INTEGER *to), (n, to), no_ssl_memory())
 CALL(int, CRYPTO_get_ex_new_index,
     (int of, long n, void *p, CRYPTO_EX_new *make, CRYPTO_EX_dup *dup, CRYPTO_EX_free *drop),
     (of, n, p, make, dup, drop), no_ssl(-1))
@@ -97,6 +108,9 @@ CALL(int, EVP_DigestInit_ex2, (EVP_MD_CTX * c, const EVP_MD *md, const OSSL_PARA
     no_ssl(0))
 CALL(int, EVP_DigestSign, (EVP_MD_CTX * c, unsigned char *sig, size_t *len, const unsigned char *p, size_t n),
     (c, sig, len, p, n), no_ssl(0))
+CALL(int, EVP_DigestSignInit,
+    (EVP_MD_CTX * c, EVP_PKEY_CTX **inner, const EVP_MD *md, ENGINE *e, EVP_PKEY *key),
+    (c, inner, md, e, key), no_ssl(0))
 CALL(int, EVP_DigestSignInit_ex,
     (EVP_MD_CTX * c, EVP_PKEY_CTX **inner, const char *md, OSSL_LIB_CTX *l, const char *which, EVP_PKEY *key,
 	const OSSL_PARAM *params),
@@ -105,6 +119,9 @@ CALL(int, EVP_DigestUpdate, (EVP_MD_CTX * c, const void *p, size_t n), (c, p, n)
 CALL(int, EVP_DigestVerify,
     (EVP_MD_CTX * c, const unsigned char *sig, size_t len, const unsigned char *p, size_t n),
     (c, sig, len, p, n), no_ssl(-1))
+CALL(int, EVP_DigestVerifyInit,
+    (EVP_MD_CTX * c, EVP_PKEY_CTX **inner, const EVP_MD *md, ENGINE *e, EVP_PKEY *key),
+    (c, inner, md, e, key), no_ssl(0))
 CALL(int, EVP_DigestVerifyInit_ex,
     (EVP_MD_CTX * c, EVP_PKEY_CTX **inner, const char *md, OSSL_LIB_CTX *l, const char *which, EVP_PKEY *key,
 	const OSSL_PARAM *params),
@@ -119,6 +136,7 @@ CALL(EVP_PKEY_CTX *, EVP_PKEY_CTX_new_from_pkey, (OSSL_LIB_CTX * l, EVP_PKEY *ke
 CALL(int, EVP_PKEY_CTX_set_rsa_padding, (EVP_PKEY_CTX * c, int how), (c, how), no_ssl(-1))
 CALL(int, EVP_PKEY_CTX_set_rsa_pss_saltlen, (EVP_PKEY_CTX * c, int n), (c, n), no_ssl(-1))
 CALL(int, EVP_PKEY_CTX_set_signature_md, (EVP_PKEY_CTX * c, const EVP_MD *md), (c, md), no_ssl(-1))
+HAND(EVP_PKEY_Q_keygen)
 CALL(int, EVP_PKEY_assign, (EVP_PKEY * key, int type, void *inner), (key, type, inner), no_ssl(0))
 CALL(int, EVP_PKEY_eq, (const EVP_PKEY *a, const EVP_PKEY *b), (a, b), no_ssl(-1))
 CALL(const EC_KEY *, EVP_PKEY_get0_EC_KEY, (const EVP_PKEY *key), (key), no_ssl_memory())
@@ -179,8 +197,13 @@ CALL(EVP_PKEY *, PEM_read_bio_PrivateKey, (BIO * b, EVP_PKEY **x, pem_password_c
     (b, x, cb, u), no_ssl_memory())
 CALL(X509 *, PEM_read_bio_X509, (BIO * b, X509 **x, pem_password_cb *cb, void *u), (b, x, cb, u),
     no_ssl_memory())
+CALL(X509_REQ *, PEM_read_bio_X509_REQ, (BIO * b, X509_REQ **x, pem_password_cb *cb, void *u), (b, x, cb, u),
+    no_ssl_memory())
 CALL(int, PEM_write_bio, (BIO * b, const char *kind, const char *header, const unsigned char *p, long n),
     (b, kind, header, p, n), no_ssl(0))
+CALL(int, PEM_write_bio_PUBKEY, (BIO * b, const EVP_PKEY *key), (b, key), no_ssl(0))
+CALL(int, PEM_write_bio_X509, (BIO * b, const X509 *x), (b, x), no_ssl(0))
+CALL(int, PEM_write_bio_X509_REQ, (BIO * b, const X509_REQ *x), (b, x), no_ssl(0))
 CALL(int, RAND_bytes, (unsigned char *p, int n), (p, n), no_ssl(0))
 CALL(RSA_PSS_PARAMS *, RSA_PSS_PARAMS_new, (void), (), no_ssl_memory())
 CALL(RSA *, RSA_new_method, (ENGINE * e), (e), no_ssl_memory())
@@ -207,18 +230,40 @@ CALL(UI_METHOD *, UI_create_method, (const char *name), (name), no_ssl_memory())
 CALL(UI *, UI_new, (void), (), no_ssl_memory())
 CALL(int, UI_process, (UI * ui), (ui), no_ssl(-1))
 CALL(int, UI_set_result, (UI * ui, UI_STRING *s, const char *text), (ui, s, text), no_ssl(-1))
+CALL(X509_EXTENSION *, X509V3_EXT_conf_nid,
+    (LHASH_OF(CONF_VALUE) * conf, X509V3_CTX *c, int nid, const char *value), (conf, c, nid, value),
+    no_ssl_memory())
 CALL(X509_ALGOR *, X509_ALGOR_new, (void), (), no_ssl_memory())
 CALL(int, X509_ALGOR_set0, (X509_ALGOR * a, ASN1_OBJECT *o, int type, void *value), (a, o, type, value),
     no_ssl(0))
+CALL(int, X509_NAME_add_entry_by_txt,
+    (X509_NAME * n, const char *field, int type, const unsigned char *p, int len, int at, int set),
+    (n, field, type, p, len, at, set), no_ssl(0))
 CALL(char *, X509_NAME_oneline, (const X509_NAME *name, char *to, int n), (name, to, n), no_ssl_memory())
 CALL(int, X509_NAME_print_ex, (BIO * b, const X509_NAME *name, int indent, unsigned long how),
     (b, name, indent, how), no_ssl(-1))
+CALL(X509_REQ *, X509_REQ_new, (void), (), no_ssl_memory())
+CALL(int, X509_REQ_set_pubkey, (X509_REQ * x, EVP_PKEY *key), (x, key), no_ssl(0))
+CALL(int, X509_REQ_set_version, (X509_REQ * x, long n), (x, n), no_ssl(0))
+CALL(int, X509_REQ_sign_ctx, (X509_REQ * x, EVP_MD_CTX *c), (x, c), no_ssl(0))
+CALL(int, X509_REQ_verify, (X509_REQ * x, EVP_PKEY *key), (x, key), no_ssl(-1))
 CALL(int, X509_VERIFY_PARAM_set1_ip_asc, (X509_VERIFY_PARAM * p, const char *ip), (p, ip), no_ssl(0))
+CALL(int, X509_add_ext, (X509 * x, X509_EXTENSION *e, int at), (x, e, at), no_ssl(0))
 CALL(STACK_OF(X509) *, X509_chain_up_ref, (STACK_OF(X509) * chain), (chain), no_ssl_memory())
 CALL(int, X509_check_private_key, (const X509 *x, const EVP_PKEY *key), (x, key), no_ssl(0))
 CALL(int, X509_digest, (const X509 *x, const EVP_MD *md, unsigned char *to, unsigned *n), (x, md, to, n),
     no_ssl(0))
 CALL(EVP_PKEY *, X509_get_pubkey, (X509 * x), (x), no_ssl_memory())
+CALL(ASN1_TIME *, X509_gmtime_adj, (ASN1_TIME * t, long s), (t, s), no_ssl_memory())
+CALL(X509 *, X509_new, (void), (), no_ssl_memory())
+CALL(int, X509_set_issuer_name, (X509 * x, const X509_NAME *n), (x, n), no_ssl(0))
+CALL(int, X509_set_pubkey, (X509 * x, EVP_PKEY *key), (x, key), no_ssl(0))
+CALL(int, X509_set_version, (X509 * x, long n), (x, n), no_ssl(0))
+CALL(int, X509_sign, (X509 * x, EVP_PKEY *key, const EVP_MD *md), (x, key, md), no_ssl(0))
+CALL(int, X509_sign_ctx, (X509 * x, EVP_MD_CTX *c), (x, c), no_ssl(0))
+CALL(ASN1_TIME *, X509_time_adj_ex, (ASN1_TIME * t, int days, long s, time_t *from), (t, days, s, from),
+    no_ssl_memory())
+CALL(int, X509_verify, (X509 * x, EVP_PKEY *key), (x, key), no_ssl(-1))
 CALL(ASN1_OCTET_STRING *, d2i_ASN1_OCTET_STRING, (ASN1_OCTET_STRING * *s, const unsigned char **p, long n),
     (s, p, n), no_ssl_memory())
 CALL(EVP_PKEY *, d2i_PUBKEY, (EVP_PKEY * *key, const unsigned char **p, long n), (key, p, n), no_ssl_memory())
@@ -526,6 +571,7 @@ SURE(OPENSSL_thread_stop)
 SURE(OSSL_LIB_CTX_free)
 SURE(OSSL_PARAM_BLD_free)
 SURE(OSSL_PARAM_free)
+SURE(OSSL_PROVIDER_unload)
 SURE(OSSL_STORE_INFO_free)
 SURE(OSSL_STORE_close)
 SURE(RSA_PSS_PARAMS_free)
@@ -535,8 +581,12 @@ SURE(SSL_free)
 SURE(Tss2_TctiLdr_Finalize)
 SURE(UI_free)
 SURE(X509_ALGOR_free)
+SURE(X509_EXTENSION_free)
+SURE(X509_REQ_free)
 SURE(X509_free)
+SURE(closedir)
 SURE(dlclose)
+SURE(fclose)
 SURE(freeaddrinfo)
 SURE(json_delete)
 SURE(p11_kit_modules_release)
@@ -594,12 +644,17 @@ SURE(SSL_set_hostflags)
 SURE(UI_get0_user_data)
 SURE(UI_get_string_type)
 SURE(UI_method_set_reader)
+SURE(X509V3_set_ctx)
 SURE(X509_NAME_ENTRY_get_data)
 SURE(X509_NAME_get_entry)
 SURE(X509_NAME_get_index_by_NID)
+SURE(X509_REQ_get_subject_name)
 SURE(X509_VERIFY_PARAM_set_flags)
 SURE(X509_get0_pubkey)
+SURE(X509_get_serialNumber)
 SURE(X509_get_subject_name)
+SURE(X509_getm_notAfter)
+SURE(X509_getm_notBefore)
 SURE(json_array_get)
 SURE(json_array_size)
 SURE(json_integer_value)
@@ -634,6 +689,7 @@ SURE(X509_get_default_cert_dir)
 SURE(X509_get_default_cert_file)
 SURE(getpid)
 SURE(json_null)
+SURE(sysconf)
 /* they answer nothing: what they copy may be missing, and the URI says less */
 SURE(X509_ALGOR_set_md)
 SURE(p11_kit_uri_set_module_name)

@@ -1,4 +1,6 @@
+#define _GNU_SOURCE		    /* memfd_create */
 #define OPENSSL_SUPPRESS_DEPRECATED /* engines */
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
@@ -16,6 +18,7 @@
 #include <openssl/ssl.h>
 #include <openssl/store.h>
 #include <openssl/ui.h>
+#include <openssl/x509v3.h>
 #include <p11-kit/p11-kit.h>
 #include <p11-kit/uri.h>
 #include <poll.h>
@@ -26,6 +29,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -517,6 +521,28 @@ trip_rename(const char *from, const char *to)
 	return rename(from, to);
 }
 
+int trip_memfd_create(const char *, unsigned);
+int
+trip_memfd_create(const char *name, unsigned flags)
+{
+	return fails(NAME_memfd_create) ? no(EMFILE) : opened(memfd_create(name, flags));
+}
+
+int trip___isoc99_fscanf(FILE *, const char *, ...);
+int
+trip___isoc99_fscanf(FILE *f, const char *fmt, ...)
+{
+	va_list ap;
+	int r;
+
+	if (fails(NAME___isoc99_fscanf))
+		return EOF;
+	va_start(ap, fmt);
+	r = vfscanf(f, fmt, ap);
+	va_end(ap);
+	return r;
+}
+
 /* the network */
 
 int trip_socket(int, int, int);
@@ -751,6 +777,24 @@ trip_SSL_CTX_ctrl(SSL_CTX *c, int what, long n, void *p)
 	r = SSL_CTX_ctrl(c, what, n, p);
 	library--;
 	return r;
+}
+
+/* Of a curve's name. */
+EVP_PKEY *trip_EVP_PKEY_Q_keygen(OSSL_LIB_CTX *, const char *, const char *, ...);
+EVP_PKEY *
+trip_EVP_PKEY_Q_keygen(OSSL_LIB_CTX *l, const char *which, const char *type, ...)
+{
+	EVP_PKEY *key;
+	va_list ap;
+
+	if (fails(NAME_EVP_PKEY_Q_keygen))
+		return no_ssl_memory();
+	va_start(ap, type);
+	library++;
+	key = EVP_PKEY_Q_keygen(l, which, type, va_arg(ap, const char *));
+	library--;
+	va_end(ap);
+	return key;
 }
 
 /*
