@@ -6,6 +6,7 @@
  *	zymkey_loads	gives out its key, whatever the name, with its public half
  *	zymkey_empty	would give out keys, but has none
  *	zymkey_dead	does not start
+ *	zymkey_rsa	an RSA key, which ZYMKEY_KEY has to name, and no other
  */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include <stdlib.h>
@@ -14,10 +15,13 @@
 #include <openssl/engine.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 
 int zymkey_signatures, zymkey_users; /* for tests */
 static EC_KEY *inside;
 static EC_KEY_METHOD *method;
+static RSA *rsa_inside;
+static RSA_METHOD *rsa_method;
 
 static EC_KEY *
 read_key(const char *path)
@@ -41,6 +45,16 @@ make_key(void)
 }
 
 static int
+read_rsa(const char *path)
+{
+	BIO *bio = path ? BIO_new_file(path, "r") : NULL;
+
+	rsa_inside = bio ? PEM_read_bio_RSAPrivateKey(bio, NULL, NULL, NULL) : NULL;
+	BIO_free(bio);
+	return rsa_inside != NULL;
+}
+
+static int
 start(ENGINE *e)
 {
 	const char *path = getenv("ZYMKEY_KEY");
@@ -49,6 +63,8 @@ start(ENGINE *e)
 		ERR_raise_data(ERR_LIB_ENGINE, ENGINE_R_INIT_FAILED, "i2c");
 		return 0;
 	}
+	if (strcmp(ENGINE_get_id(e), "zymkey_rsa") == 0)
+		return rsa_inside || read_rsa(path);
 	if (!inside)
 		inside = path ? read_key(path) : make_key();
 	if (inside)
@@ -74,6 +90,14 @@ sign(const unsigned char *digest, int n, const BIGNUM *kinv, const BIGNUM *r, EC
 	(void)key;
 	zymkey_signatures++;
 	return ECDSA_do_sign(digest, n, inside);
+}
+
+static int
+rsa_sign(int n, const unsigned char *from, unsigned char *to, RSA *key, int padding)
+{
+	(void)key;
+	zymkey_signatures++;
+	return RSA_private_encrypt(n, from, to, rsa_inside, padding);
 }
 
 static EVP_PKEY *
@@ -114,6 +138,16 @@ destroy(ENGINE *e)
 }
 
 static int
+bind_rsa(ENGINE *e, const char *id)
+{
+	if (!rsa_method && !(rsa_method = RSA_meth_dup(RSA_PKCS1_OpenSSL())))
+		return 0;
+	return RSA_meth_set_priv_enc(rsa_method, rsa_sign) && ENGINE_set_id(e, id) &&
+	       ENGINE_set_name(e, "an RSA key in a chip") && ENGINE_set_RSA(e, rsa_method) &&
+	       ENGINE_set_init_function(e, start);
+}
+
+static int
 is(const char *id, const char *name)
 {
 	return id && strcmp(id, name) == 0;
@@ -126,6 +160,8 @@ bind(ENGINE *e, const char *id)
 	    const BIGNUM *, EC_KEY *);
 	int (*setup)(EC_KEY *, BN_CTX *, BIGNUM **, BIGNUM **);
 
+	if (is(id, "zymkey_rsa"))
+		return bind_rsa(e, id);
 	if (!is(id, "zymkey_ssl") && !is(id, "zymkey_loads") && !is(id, "zymkey_empty") &&
 	    !is(id, "zymkey_dead"))
 		return 0;

@@ -281,7 +281,7 @@ take_by_name(struct foreign *f, struct engine *n, const struct wanted *w, struct
 	f->key = ENGINE_load_private_key(n->e, w->key, foreign_asker(), &n->pin);
 	n->pin.proven = f->key != NULL;
 	if (!f->key)
-		foreign_refused(&n->pin, w->name, why);
+		foreign_refused(&n->pin, w->name, ERR_peek_error_all, why);
 }
 
 /* Without a name in the URI the certificate tells which key it is, if there is one. */

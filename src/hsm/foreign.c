@@ -82,17 +82,56 @@ foreign_asker(void)
 	return asker;
 }
 
-int
-foreign_refused(const struct foreign_pin *p, const char *name, struct hf_error *err)
+static const char *
+reason_of(unsigned long e, char *room, size_t cap)
 {
-	if (p->asked && !p->known) {
-		ERR_clear_error();
-		return err_set(err, HF_ERR_KEY,
-		    "%s: a PIN or password is asked for; say where it is: ?pin-source=FILE", name);
-	}
-	if (p->asked > 1)
-		return err_ssl(err, HF_ERR_KEY, "%s: the PIN or password was not accepted", name);
-	return err_ssl(err, HF_ERR_KEY, "%s: it cannot be loaded", name);
+	const char *reason;
+
+	if (e && ERR_SYSTEM_ERROR(e) && strerror_r(ERR_GET_REASON(e), room, cap) == 0)
+		return room;
+	reason = e ? ERR_reason_error_string(e) : NULL;
+	return reason ? reason : "OpenSSL gives no reason";
+}
+
+/* Empties the queue. */
+static int
+memory_was_out(void)
+{
+	unsigned long e;
+	int out = 0;
+
+	while ((e = ERR_get_error()))
+		out |= ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE;
+	return out;
+}
+
+int
+foreign_fail(struct hf_error *err, int code, const char *name, const char *what, foreign_peek *peek)
+{
+	const char *data = NULL;
+	char room[80], words[200];
+	int flags = 0;
+	unsigned long e = peek(NULL, NULL, NULL, &data, &flags);
+
+	if (!(flags & ERR_TXT_STRING) || !data || !*data || strstr(data, "pin-value"))
+		snprintf(words, sizeof words, "%s", reason_of(e, room, sizeof room));
+	else
+		snprintf(words, sizeof words, "%s: %s", reason_of(e, room, sizeof room), data);
+	if (memory_was_out())
+		return err_memory(err);
+	return err_set(err, code, "%s: %s: %s", name, what, words);
+}
+
+int
+foreign_refused(const struct foreign_pin *p, const char *name, foreign_peek *peek, struct hf_error *err)
+{
+	if (!p->asked || p->known)
+		return foreign_fail(err, HF_ERR_KEY, name,
+		    p->asked > 1 ? "it cannot be loaded with this PIN or password" : "it cannot be loaded",
+		    peek);
+	ERR_clear_error();
+	return err_set(
+	    err, HF_ERR_KEY, "%s: a PIN or password is asked for; say where it is: ?pin-source=FILE", name);
 }
 
 void
@@ -163,26 +202,41 @@ foreign_public(EVP_PKEY *key)
 	return pub;
 }
 
+/* What remotekey.c leaves on the queue is a sentence. */
 static int
-try(EVP_PKEY *key, EVP_PKEY *pub, const char *name, struct hf_error *err)
+sign_once(EVP_PKEY *key, const uint8_t *text, size_t n, uint8_t *sig, size_t *len, struct hf_error *err)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	const char *words = "";
+	int flags, rc = 0;
+
+	if (!ctx || EVP_DigestSignInit_ex(ctx, NULL, "SHA256", remotekey_context(), NULL, key, NULL) != 1)
+		rc = err_memory(err);
+	else if (EVP_DigestSign(ctx, sig, len, text, n) != 1) {
+		ERR_peek_error_all(NULL, NULL, NULL, &words, &flags);
+		rc = err_set(err, HF_ERR_KEY, "%s", words);
+	}
+	EVP_MD_CTX_free(ctx);
+	return rc;
+}
+
+static int
+try_out(EVP_PKEY *key, EVP_PKEY *pub, const char *name, struct hf_error *err)
 {
 	static const uint8_t text[] = "holdfast";
-	EVP_MD_CTX *sign = EVP_MD_CTX_new(), *verify = EVP_MD_CTX_new();
+	EVP_MD_CTX *ctx;
 	uint8_t sig[SIGN_MAX];
 	size_t len = sizeof sig;
-	int rc = 0;
+	int rc = sign_once(key, text, sizeof text, sig, &len, err);
 
-	if (!sign || !verify)
+	if (rc < 0)
+		return rc;
+	ctx = EVP_MD_CTX_new();
+	if (!ctx || EVP_DigestVerifyInit_ex(ctx, NULL, "SHA256", NULL, NULL, pub, NULL) != 1)
 		rc = err_memory(err);
-	else if (EVP_DigestSignInit_ex(sign, NULL, "SHA256", remotekey_context(), NULL, key, NULL) != 1 ||
-		 EVP_DigestSign(sign, sig, &len, text, sizeof text) != 1)
-		rc = err_ssl(err, HF_ERR_KEY, "%s: it does not sign", name);
-	else if (EVP_DigestVerifyInit_ex(verify, NULL, "SHA256", NULL, NULL, pub, NULL) != 1 ||
-		 EVP_DigestVerify(verify, sig, len, text, sizeof text) != 1)
+	else if (EVP_DigestVerify(ctx, sig, len, text, sizeof text) != 1)
 		rc = err_set(err, HF_ERR_KEY, "%s: it signs, but not with the key of the certificate", name);
-	EVP_MD_CTX_free(sign);
-	EVP_MD_CTX_free(verify);
-	ERR_clear_error();
+	EVP_MD_CTX_free(ctx);
 	return rc;
 }
 
@@ -205,8 +259,8 @@ foreign_wrap(EVP_PKEY **out, const struct foreign *f, const char *name, struct h
 		f->drop(f->what);
 		return rc;
 	}
-	rc = remotekey_wrap(out, f->key, pub, name, 0, err);
-	if (rc == 0 && !told && (rc = try(*out, f->pub, name, err)) < 0) {
+	rc = remotekey_wrap(out, f->key, f->home, pub, name, 0, err);
+	if (rc == 0 && !told && (rc = try_out(*out, f->pub, name, err)) < 0) {
 		EVP_PKEY_free(*out);
 		*out = NULL;
 	}

@@ -21,8 +21,13 @@ int foreign_pin_get(
 void foreign_pin_forget(struct foreign_pin *);
 /* Asks no person but the struct foreign_pin that is its user data. NULL: out of memory. */
 UI_METHOD *foreign_asker(void);
-/* Why a key cannot be loaded: of the PIN, or what OpenSSL's queue says. */
-int foreign_refused(const struct foreign_pin *, const char *name, struct hf_error *);
+/* err_set() of "NAME: WHAT: " and what OpenSSL's queue says, with the data beside it, where plug-ins leave the chip's own words;
+ * empties the queue. The telling reason is the first one of an engine, and the last one of a store, which tries all that it has. */
+typedef unsigned long
+foreign_peek(const char **file, int *line, const char **fn, const char **data, int *flags);
+int foreign_fail(struct hf_error *, int code, const char *name, const char *what, foreign_peek *);
+/* The same of a key that cannot be loaded. */
+int foreign_refused(const struct foreign_pin *, const char *name, foreign_peek *, struct hf_error *);
 
 /* For sentences: "key KEY of provider tpm2". A key's name may have a PIN in it: it is not shown then. */
 void foreign_name(char *dst, size_t cap, const char *kind, const char *id, const char *key);
@@ -33,6 +38,7 @@ EVP_PKEY *foreign_public(EVP_PKEY *);
  * when the new key is gone or cannot be made. */
 struct foreign {
 	EVP_PKEY *key, *pub;
+	OSSL_LIB_CTX *home; /* where `key` lives; NULL: the application's */
 	int bound;
 	void (*drop)(void *what);
 	void *what;

@@ -62,9 +62,10 @@ struct remotekey_limits {
 void remotekey_limits(const EVP_PKEY *, struct remotekey_limits *);
 int remotekey_is(const EVP_PKEY *); /* does it live elsewhere? */
 /* Something that signs, made of a key of another OpenSSL library context, provider or engine. Takes both references.
+ * home: the context that `private` lives in; it has to outlive it (NULL: the application's).
  * shared: after fork() it may go on. */
-int remotekey_wrap(
-    EVP_PKEY **, EVP_PKEY *private, EVP_PKEY *pub, const char *name, int shared, struct hf_error *);
+int remotekey_wrap(EVP_PKEY **, EVP_PKEY *private, OSSL_LIB_CTX *home, EVP_PKEY *pub, const char *name,
+    int shared, struct hf_error *);
 /* Our library context: OpenSSL's default provider, and ours. The application's is never touched. NULL: out of memory. */
 OSSL_LIB_CTX *remotekey_context(void);
 /* Public keys from numbers, in the application's context. Big-endian; an EC point is uncompressed. */

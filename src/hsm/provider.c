@@ -12,7 +12,7 @@ enum { NAME_MAX_LEN = 64, OBJECTS_MAX = 1000 };
  * made for several threads. */
 struct home {
 	OSSL_LIB_CTX *ctx;
-	OSSL_PROVIDER *base, *own; /* the default one, and the key's */
+	OSSL_PROVIDER *usual, *foreign;
 	struct foreign_pin pin;
 };
 /* What the URI names. */
@@ -27,11 +27,10 @@ drop_home(void *p)
 {
 	struct home *h = p;
 
-	/* a context does not do it at its end */
-	if (h->own)
-		OSSL_PROVIDER_unload(h->own);
-	if (h->base)
-		OSSL_PROVIDER_unload(h->base);
+	if (h->foreign)
+		OSSL_PROVIDER_unload(h->foreign);
+	if (h->usual)
+		OSSL_PROVIDER_unload(h->usual);
 	OSSL_LIB_CTX_free(h->ctx);
 	foreign_pin_forget(&h->pin);
 	free(h);
@@ -85,10 +84,10 @@ load_provider(struct home *h, const struct wanted *w, struct hf_error *err)
 {
 	h->ctx = OSSL_LIB_CTX_new();
 	if (!h->ctx || (*w->folder && !OSSL_PROVIDER_set_default_search_path(h->ctx, w->folder)) ||
-	    !(h->base = OSSL_PROVIDER_load(h->ctx, "default")))
+	    !(h->usual = OSSL_PROVIDER_load(h->ctx, "default")))
 		return err_ssl(err, HF_ERR_MEMORY, "%s: no OpenSSL for it can be made", w->name);
-	h->own = OSSL_PROVIDER_load(h->ctx, w->provider);
-	if (h->own)
+	h->foreign = OSSL_PROVIDER_load(h->ctx, w->provider);
+	if (h->foreign)
 		return 0;
 	return err_ssl(err, HF_ERR_KEY,
 	    "provider %s: OpenSSL cannot load %s/%s.so; is it installed, and all that it needs?", w->provider,
@@ -121,7 +120,7 @@ load_key(EVP_PKEY **key, struct home *h, const struct wanted *w, struct hf_error
 	if (store)
 		OSSL_STORE_close(store);
 	h->pin.proven = *key != NULL;
-	return *key ? 0 : foreign_refused(&h->pin, w->name, err);
+	return *key ? 0 : foreign_refused(&h->pin, w->name, ERR_peek_last_error_all, err);
 }
 
 int
@@ -138,8 +137,10 @@ key_provider_open(EVP_PKEY **out, const struct uri *u, const struct key_open *ho
 	f.pub = how->cert ? X509_get0_pubkey(how->cert) : NULL;
 	if ((rc = get_wanted(&w, u, err)) == 0 &&
 	    (rc = foreign_pin_get(&h->pin, u, w.name, how->log, err)) == 0 &&
-	    (rc = load_provider(h, &w, err)) == 0 && (rc = load_key(&f.key, h, &w, err)) == 0)
+	    (rc = load_provider(h, &w, err)) == 0 && (rc = load_key(&f.key, h, &w, err)) == 0) {
+		f.home = h->ctx;
 		return foreign_wrap(out, &f, w.name, err);
+	}
 	drop_home(h);
 	ERR_clear_error();
 	return rc;

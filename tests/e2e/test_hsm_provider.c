@@ -117,6 +117,15 @@ works(const char *uri, const char *public)
 	EVP_PKEY_free(pub);
 }
 
+static void
+make_tpm_key(const char *name, const char *kind, const char *handle)
+{
+	run("cd %s && tpm2_create -Q -C 0x81000001 %s -r priv -u pub -f pem -o %s.pem && tpm2_flushcontext -t && "
+	    "tpm2_load -Q -C 0x81000001 -r priv -u pub -c loaded && tpm2_evictcontrol -Q -c loaded %s && "
+	    "tpm2_flushcontext -t",
+	    dir, kind, name, handle);
+}
+
 static int
 make(void **state)
 {
@@ -131,19 +140,13 @@ make(void **state)
 	setenv("TPM2OPENSSL_TCTI", tcti, 1);
 	setenv("TPM2TOOLS_TCTI", tcti, 1);
 	setenv("TSS2_LOG", "all+NONE", 1);
-	run("cd %s && tpm2_createprimary -Q -C o -c primary && tpm2_evictcontrol -Q -C o -c primary 0x81000001",
+	run("cd %s && tpm2_createprimary -Q -C o -c primary && tpm2_evictcontrol -Q -C o -c primary 0x81000001 && "
+	    "tpm2_flushcontext -t",
 	    dir);
-	run("cd %s && tpm2_create -Q -C primary -G ecc256 -r ec.priv -u ec.pub -f pem -o ec.pem", dir);
-	run("cd %s && tpm2_load -Q -C primary -r ec.priv -u ec.pub -c ec && tpm2_evictcontrol -Q -c ec 0x81000201",
-	    dir);
-	run("cd %s && tpm2_create -Q -C primary -G rsa2048 -r rsa.priv -u rsa.pub -f pem -o rsa.pem", dir);
-	run("cd %s && tpm2_load -Q -C primary -r rsa.priv -u rsa.pub -c rsa && tpm2_evictcontrol -Q -c rsa 0x81000202",
-	    dir);
-	run("cd %s && tpm2_create -Q -C primary -G ecc256 -p secret -r pw.priv -u pw.pub -f pem -o pw.pem",
-	    dir);
-	run("cd %s && tpm2_load -Q -C primary -r pw.priv -u pw.pub -c pw && tpm2_evictcontrol -Q -c pw 0x81000203",
-	    dir);
-	run("cd %s && printf secret >auth && printf wrong >wrong && tpm2_flushcontext -t", dir);
+	make_tpm_key("ec", "-G ecc256", "0x81000201");
+	make_tpm_key("rsa", "-G rsa2048", "0x81000202");
+	make_tpm_key("pw", "-G ecc256 -p secret", "0x81000203");
+	run("cd %s && printf secret >auth && printf wrong >wrong", dir);
 	run("cd %s && openssl ecparam -genkey -name secp384r1 -noout -out soft.key && "
 	    "openssl pkey -in soft.key -pubout -out soft.pem && "
 	    "openssl pkcs8 -topk8 -in soft.key -passout pass:secret -out locked.key",
@@ -190,9 +193,47 @@ asks_for_a_password(void **state)
 	refused("provider:tpm2:handle:0x81000203?pass", HF_ERR_KEY, "pin-source=FILE");
 	refused("provider:default:file:%s/locked.key", HF_ERR_KEY, "pin-source=FILE");
 	refused("provider:default:file:%1$s/locked.key?pin-source=%1$s/wrong", HF_ERR_KEY,
-	    "locked.key of provider default");
+	    "maybe wrong password");
 	refused("provider:default:file:%1$s/locked.key?pin-source=%1$s/none", HF_ERR_IO, "/none");
 	assert_null(strstr(err.text, "secret"));
+}
+
+/* A TPM's password is known to be wrong when it signs. */
+static void
+does_not_sign_with_a_wrong_password(void **state)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	uint8_t sig[SIGN_MAX];
+	size_t len = sizeof sig;
+	const char *words = "";
+	EVP_PKEY *key;
+
+	(void)state;
+	assert_int_equal(open_it(&key, "provider:tpm2:handle:0x81000203?pass?auth-source=%s/wrong"), 0);
+	assert_int_equal(EVP_DigestSignInit_ex(ctx, NULL, "SHA256", remotekey_context(), NULL, key, NULL), 1);
+	assert_int_equal(EVP_DigestSign(ctx, sig, &len, (const uint8_t *)"x", 1), 0);
+	ERR_get_error_all(NULL, NULL, NULL, &words, NULL);
+	err_set(&err, HF_ERR_KEY, "%s", words);
+	says(
+	    "key handle:0x81000203?pass of provider tpm2: the key did not sign: cannot sign: 2446 tpm:session(1):the authorization HMAC check failed");
+	EVP_MD_CTX_free(ctx);
+	EVP_PKEY_free(key);
+}
+
+/* The application's own provider of that name is another one, and stays so. */
+static void
+keeps_away_from_the_application(void **state)
+{
+	OSSL_PROVIDER *usual = OSSL_PROVIDER_load(NULL, "default"),
+		      *theirs = OSSL_PROVIDER_load(NULL, "tpm2");
+
+	(void)state;
+	assert_non_null(theirs);
+	works("provider:tpm2:handle:0x81000201", "ec.pem");
+	works("provider:tpm2:handle:0x81000202", "rsa.pem");
+	assert_int_equal(OSSL_PROVIDER_available(NULL, "tpm2"), 1);
+	OSSL_PROVIDER_unload(theirs);
+	OSSL_PROVIDER_unload(usual);
 }
 
 static void
@@ -217,12 +258,12 @@ says_what_is_wrong(void **state)
 	refused("provider:nobody:handle:0x81000201", HF_ERR_KEY, "ossl-modules/nobody.so");
 	refused("provider:./x:handle:0x81000201", HF_ERR_ARGS, "\"./x\" is not the name of a provider");
 	refused("provider:tpm2:handle:0x81000201?so-path=tpm2.so", HF_ERR_ARGS, "absolute path");
-	refused("provider:tpm2:handle:0x81000201?so-path=/lib/other.so", HF_ERR_ARGS, "/tpm2.so");
+	refused("provider:tpm2:handle:0x81000201?so-path=/lib/other.so", HF_ERR_ARGS, "here tpm2.so");
 	refused("provider:tpm2:handle:0x81000201?so-path=/no/where/tpm2.so", HF_ERR_KEY, "/no/where/tpm2.so");
 	refused("provider:tpm2:handle:0x81000999", HF_ERR_KEY,
-	    "key handle:0x81000999 of provider tpm2: it cannot be loaded");
+	    "key handle:0x81000999 of provider tpm2: it cannot be loaded: cannot load key: 395 tpm:handle(1)");
 	refused("provider:default:file:%s/none.key", HF_ERR_KEY, "No such file");
-	refused("provider:default:file:%s/soft.pem", HF_ERR_KEY, "there is no private key");
+	refused("provider:default:file:%s/soft.pem", HF_ERR_KEY, "cannot be loaded: unsupported");
 	refused("provider:default:nonsense:1", HF_ERR_KEY, "cannot be loaded");
 	refused("provider:default:file:%s/soft.key?pin-source=1&colour=blue", HF_ERR_ARGS, "colour");
 }
@@ -244,6 +285,8 @@ main(void)
 		cmocka_unit_test(uses_keys_in_a_tpm),
 		cmocka_unit_test(leaves_nothing_behind),
 		cmocka_unit_test(asks_for_a_password),
+		cmocka_unit_test(does_not_sign_with_a_wrong_password),
+		cmocka_unit_test(keeps_away_from_the_application),
 		cmocka_unit_test(takes_any_provider),
 		cmocka_unit_test(says_what_is_wrong),
 		cmocka_unit_test(hears_of_a_tpm_that_is_not_there),

@@ -19,7 +19,8 @@
 #define SOFTHSM "/usr/lib/softhsm/libsofthsm2.so"
 static char dir[] = "/tmp/holdfast-engine-XXXXXX";
 /* OpenSSL takes one engine from a file: each way to behave has one of its own. */
-static const char *const ids[] = { "zymkey_ssl", "zymkey_loads", "zymkey_empty", "zymkey_dead" };
+static const char *const ids[] = { "zymkey_ssl", "zymkey_loads", "zymkey_empty", "zymkey_dead",
+	"zymkey_rsa" };
 static int *signatures, *users; /* of zymkey_ssl */
 static X509 *cert, *other, *rsa;
 static char logged[400];
@@ -194,6 +195,8 @@ make(void **state)
 		return -1;
 	signatures = dlsym(so, "zymkey_signatures");
 	users = dlsym(so, "zymkey_users");
+	snprintf(path, sizeof path, "%s/rsa.key", dir);
+	write_key(path, rsa_key);
 	cert = certify(key);
 	other = certify(key2);
 	rsa = certify(rsa_key);
@@ -232,6 +235,27 @@ binds_the_key_of_a_zymkey(void **state)
 	signs_for(key, cert);
 	EVP_PKEY_free(key);
 	assert_int_equal(*users, 0);
+}
+
+static void
+binds_an_rsa_key(void **state)
+{
+	struct remotekey_limits limits;
+	char path[100], before[100];
+	EVP_PKEY *key;
+
+	(void)state;
+	snprintf(before, sizeof before, "%s", getenv("ZYMKEY_KEY"));
+	snprintf(path, sizeof path, "%s/rsa.key", dir);
+	setenv("ZYMKEY_KEY", path, 1);
+	key = opened("engine:zymkey_rsa?so-path=%s/zymkey_rsa.so", rsa);
+	signs_for(key, rsa);
+	remotekey_limits(key, &limits);
+	assert_int_equal(limits.tls_max, 0); /* RSA-PSS too */
+	EVP_PKEY_free(key);
+	refused("engine:zymkey_rsa?so-path=%s/zymkey_rsa.so", cert, HF_ERR_UNSUPPORTED,
+	    "no keys of the certificate's kind");
+	setenv("ZYMKEY_KEY", before, 1);
 }
 
 static void
@@ -399,6 +423,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(binds_the_key_of_a_zymkey),
+		cmocka_unit_test(binds_an_rsa_key),
 		cmocka_unit_test(knows_when_it_is_another_key),
 		cmocka_unit_test(takes_what_is_given_out),
 		cmocka_unit_test(holds_two_at_a_time),

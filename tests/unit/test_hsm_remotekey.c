@@ -521,7 +521,7 @@ wraps_another_key(void **state)
 	pub = d2i_PUBKEY(NULL, &p, n);
 	OPENSSL_free(der);
 	err_clear(&err);
-	assert_int_equal(remotekey_wrap(&key, inner, pub, "a wrapped key", 0, &err), 0);
+	assert_int_equal(remotekey_wrap(&key, inner, NULL, pub, "a wrapped key", 0, &err), 0);
 	signs_and_verifies(key, pub, "SHA256", 0);
 	never_tells(key);
 	EVP_PKEY_free(key);
