@@ -105,9 +105,9 @@ trip_is_inside(int name)
 }
 
 int
-trip_is_tpm(int name)
+trip_is_hardware(int name)
 {
-	return name >= NAME_Tss2_TctiLdr_Initialize && name <= NAME_Tss2_MU_UINT32_Unmarshal;
+	return name >= NAME_p11_kit_config_option && name <= NAME_Tss2_MU_UINT32_Unmarshal;
 }
 
 int
