@@ -18,6 +18,7 @@ under_test() {
 	state) echo src/dps/state.c ;;
 	tpm_blob) echo src/msg/tpm.c ;;
 	tpm_parcel) echo src/hsm/tpm2_parcel.c ;;
+	tss2_pem) echo src/hsm/tpm2_pem.c ;;
 	url_b64) echo src/base/url.c src/base/b64.c src/base/str.c ;;
 	*) echo "fuzz/cover.sh: which files is fuzz_$1 there for?" >&2; return 1 ;;
 	esac

@@ -75,6 +75,7 @@ struct hf_error {
  * The identity, exactly one of:
  *	tpm		a TCTI string such as device:/dev/tpmrm0 or swtpm:path=SOCKET; "" is the machine's own TPM
  *	cert + key	certificate file (PEM, leaf first) and the key's URI or file
+ *	hsm		a custom HSM: "hsm:" is the one that is linked in, "hsm:/PATH/LIB.so" one to be loaded
  *	symmetric-key	file with the device's key as base64 text
  *	group-key	file with a group's key; the device's own is derived from it and the registration id
  *

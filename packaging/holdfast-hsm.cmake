@@ -1,10 +1,10 @@
 # holdfast_custom_hsm(NAME LIBRARY...): makes a target NAME of a custom HSM, for the executables that are to have it:
 #
 #	find_package(holdfast REQUIRED)
-#	holdfast_custom_hsm(acme /opt/acme/libacme_hsm.a)
+#	holdfast_custom_hsm(acme /opt/acme/libacme_hsm.a -lcrypto)
 #	target_link_libraries(program acme holdfast::holdfast)
 #
-# LIBRARY is an archive, or something else that the linker needs with it (-lNAME, more archives); they are linked as one group. The
+# LIBRARY is an archive, or something else that the linker needs with it (more archives, -lNAME); they are linked as one group. The
 # archive is asked which functions of hsm_client_data.h it has. Only strong references do: nothing but them pulls a member out of
 # an archive. The program refers to the library and not the other way round, so Holdfast itself is not built anew.
 set(holdfast_hsm_bind ${CMAKE_CURRENT_LIST_DIR}/holdfast-hsm-bind.c.in)

@@ -134,7 +134,8 @@ open_bare(struct check *c)
 	tell(c, &err);
 }
 
-static void
+/* 1: there is a certificate, and a key. */
+static int
 open_pair(struct check *c, const struct library *l)
 {
 	struct hf_error err = { 0 };
@@ -146,7 +147,7 @@ open_pair(struct check *c, const struct library *l)
 		some = has_certificate(l, &err);
 	if (some == 0) {
 		open_bare(c);
-		return;
+		return 0;
 	}
 	if (some < 0 || open_identity(c, &h, NULL, NULL, &err) < 0 || take_pair(c, h, &err) < 0)
 		check_failed(c, &err);
@@ -154,6 +155,7 @@ open_pair(struct check *c, const struct library *l)
 		check_say(c, HF_CHECK_OK, "registration id %s, certificates: %d", h->registration_id,
 		    sk_X509_num(c->chain));
 	hsm_close(h);
+	return 1;
 }
 
 /* A key that is there has to stay. */
@@ -199,12 +201,10 @@ forget_key(struct check *c)
 static void
 check_x509(struct check *c, const struct library *l)
 {
-	int whole;
+	int whole = open_pair(c, l);
 
-	open_pair(c, l);
 	if (!c->key)
 		return;
-	whole = c->chain != NULL;
 	check_key(c);
 	if (c->pub)
 		make_again(c, l);

@@ -60,14 +60,27 @@ take_text(struct check *c, const char *given, struct hf_error *err)
 	return rc < 0 ? err_memory(err) : 0;
 }
 
-/* The URI up to its query, and its query without secrets; then, when `source` is given, that one. */
-static int
-put_with_secret(struct buf *b, const char *uri, const char *name, const char *value)
+/* How long the URI is up to its query; a path that is kept encoded may have a ? of its own. */
+static size_t
+head_of(const struct uri *u)
 {
-	const char *q = strchr(uri, '?'), *end = uri + strlen(uri), *at = q ? q + 1 : end;
+	size_t n = strlen(u->scheme) + 1 + strlen(u->path);
+	int kept = strcmp(u->scheme, "provider") == 0 || strcmp(u->scheme, "engine") == 0;
+
+	return kept ? n : strcspn(u->text, "?");
+}
+
+/* The URI with this attribute in place of its secrets. */
+static int
+put_with_secret(struct buf *b, const struct uri *u, const char *name, const char *value)
+{
+	size_t head = head_of(u);
+	const char *end = u->text + strlen(u->text), *at = u->text + head;
 	struct url_pair p;
 	char mark = '?';
-	int rc = buf_put(b, uri, q ? (size_t)(q - uri) : strlen(uri));
+	int rc = buf_put(b, u->text, head);
+
+	at += *at == '?';
 
 	while (rc == 0 && url_next(&at, end, &p)) {
 		int secret = 0;
@@ -101,7 +114,7 @@ keep(int *fd, const void *p, size_t n, char *path, size_t cap, struct hf_error *
 }
 
 static int
-keep_secret(struct check *c, const char *name, const char *source, struct hf_error *err)
+keep_secret(struct check *c, const struct uri *u, const char *name, const char *source, struct hf_error *err)
 {
 	struct buf secret = { 0 }, b = { 0 };
 	char path[40];
@@ -109,8 +122,8 @@ keep_secret(struct check *c, const char *name, const char *source, struct hf_err
 
 	if (rc == 0)
 		rc = keep(&c->secret, buf_data(&secret), buf_size(&secret), path, sizeof path, err);
-	if (rc == 0 && (put_with_secret(&b, c->uri, name, path) < 0 || !buf_str(&b) ||
-			   str_set(&c->uri, buf_str(&b)) < 0))
+	if (rc == 0 &&
+	    (put_with_secret(&b, u, name, path) < 0 || !buf_str(&b) || str_set(&c->uri, buf_str(&b)) < 0))
 		rc = err_memory(err);
 	buf_free(&secret);
 	buf_free(&b);
@@ -118,14 +131,23 @@ keep_secret(struct check *c, const char *name, const char *source, struct hf_err
 }
 
 static int
+is_read_once(const char *source)
+{
+	return source && (strncmp(source, "fd:", 3) == 0 || strcmp(source, "prompt:") == 0);
+}
+
+static int
 keep_secret_of(struct check *c, const struct uri *u, struct hf_error *err)
 {
 	const char *source;
 
+	if (is_read_once(uri_query(u, "parent-auth-source")))
+		return err_set(err, HF_ERR_ARGS,
+		    "parent-auth-source: the key is opened many times, so its parent's password has to be in a file");
 	for (size_t i = 0; i < SECRETS; i++) {
 		source = uri_query(u, secrets[i].source);
-		if (source && (strncmp(source, "fd:", 3) == 0 || strcmp(source, "prompt:") == 0))
-			return keep_secret(c, secrets[i].source, source, err);
+		if (is_read_once(source))
+			return keep_secret(c, u, secrets[i].source, source, err);
 	}
 	return 0;
 }
@@ -161,7 +183,7 @@ check_uri_fini(struct check *c)
 int
 check_uri_is_custom(const struct check *c)
 {
-	return strncmp(c->uri, "hsm:", 4) == 0;
+	return strlen(c->uri) >= 4 && str_eqin("hsm:", c->uri, 4);
 }
 
 int
@@ -177,13 +199,12 @@ check_uri_wrong_secret(struct check *c, struct buf *b, struct hf_error *err)
 	for (size_t i = 0; i < SECRETS && !name; i++)
 		if (uri_query(&u, secrets[i].source) || uri_query(&u, secrets[i].value))
 			name = secrets[i].source;
+	if (name)
+		rc = keep(&c->wrong, wrong, sizeof wrong - 1, path, sizeof path, err);
+	if (name && rc == 0)
+		rc = put_with_secret(b, &u, name, path) == 0 && buf_str(b) ? 1 : err_memory(err);
 	uri_fini(&u);
-	if (!name)
-		return 0;
-	rc = keep(&c->wrong, wrong, sizeof wrong - 1, path, sizeof path, err);
-	if (rc < 0)
-		return rc;
-	return put_with_secret(b, c->uri, name, path) == 0 && buf_str(b) ? 1 : err_memory(err);
+	return rc;
 }
 
 /* pkcs11: by another label; what else would name the object is left out. */

@@ -79,7 +79,7 @@ collide() {
 	local dir
 	dir=$(mktemp -d)
 	# shellcheck disable=SC2046
-	cc -std=c11 -Wall -Iinclude tests/collide.c "$build/src/libholdfast.a" $(pkg-config --libs openssl tss2-esys tss2-mu tss2-rc tss2-tctildr) \
+	cc -std=c11 -Wall -Iinclude tests/collide.c "$build/src/libholdfast.a" $(pkg-config --libs openssl tss2-esys tss2-mu tss2-rc tss2-tctildr p11-kit-1) \
 		-pthread -o "$dir/collide" && "$dir/collide" "$dir/key" >"$dir/out" 2>&1 || { cat "$dir/out" >&2; say "tests/collide.c"; }
 	rm -rf "$dir"
 }

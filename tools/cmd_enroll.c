@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* secure_getenv */
 #include <stdlib.h>
 #include <string.h>
 #include "tool.h"
@@ -17,7 +18,7 @@ kind_of(const char *name)
 static char *
 service(const struct tool *t, int *status)
 {
-	const char *text = getenv("HOLDFAST_SERVICE"), *file = tool_given(t, "service");
+	const char *text = secure_getenv("HOLDFAST_SERVICE"), *file = tool_given(t, "service");
 	char *copy;
 
 	if (file != NULL)

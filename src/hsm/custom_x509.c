@@ -94,12 +94,17 @@ alias_key(EVP_PKEY **out, const struct source *s, struct buf *text, X509 *cert, 
 {
 	const struct key_open o = { .cert = cert, .inside = 1, .log = log };
 	const char *t = buf_str(text);
+	int pem;
 
 	if (!t)
 		return err_memory(err);
+	pem = strstr(t, "-----BEGIN ") != NULL;
+	if (s->engine && pem) /* a key's name stands in sentences, and a key may not */
+		return custom_fail(s->lib, err, "hsm_client_get_key",
+		    "returned PEM, which is no engine's name for a key; do without engine=");
 	if (s->engine)
 		return engine_key(out, s->engine, t, &o, err);
-	if (strstr(t, "-----BEGIN "))
+	if (pem)
 		return pem_key(out, s->lib, text, err);
 	return uri_key(out, s->lib, t, &o, err);
 }

@@ -12,12 +12,12 @@ left_out(const char *what, struct hf_error *err)
 #ifndef HF_HSM_TPM
 #define TPM_LEFT_OUT		       "TPM (hsm_type_sastoken=OFF)"
 #define key_tpm2_make(u, k, made, err) left_out(TPM_LEFT_OUT, err)
-#define key_tpm2_each(u, fn, ctx, err) left_out(TPM_LEFT_OUT, err)
+#define key_tpm2_each(u, fn, ctx, err) ((void)(fn), (void)(ctx), left_out(TPM_LEFT_OUT, err))
 #endif
 #ifndef HF_HSM_PKCS11
-#define PKCS11_LEFT_OUT			 "PKCS#11 (hsm_pkcs11=OFF)"
+#define PKCS11_LEFT_OUT			 "PKCS#11 (HF_PKCS11=OFF)"
 #define key_pkcs11_make(u, k, made, err) left_out(PKCS11_LEFT_OUT, err)
-#define key_pkcs11_each(u, fn, ctx, err) left_out(PKCS11_LEFT_OUT, err)
+#define key_pkcs11_each(u, fn, ctx, err) ((void)(fn), (void)(ctx), left_out(PKCS11_LEFT_OUT, err))
 #endif
 
 static const struct {

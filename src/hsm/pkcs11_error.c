@@ -28,7 +28,7 @@ static const struct {
 	SAYS(CKR_FUNCTION_FAILED, ""),
 	SAYS(CKR_FUNCTION_NOT_SUPPORTED, "; this module cannot do it"),
 	SAYS(CKR_FUNCTION_REJECTED, "; somebody said no at the token"),
-	SAYS(CKR_GENERAL_ERROR, "; is the module configured, and may this user read what it uses?"),
+	SAYS(CKR_GENERAL_ERROR, ""),
 	SAYS(CKR_HOST_MEMORY, "; out of memory"),
 	SAYS(CKR_KEY_FUNCTION_NOT_PERMITTED, "; the key was made for something else (CKA_SIGN)"),
 	SAYS(CKR_KEY_HANDLE_INVALID, "; the next use looks for the key again"),

@@ -132,16 +132,39 @@ no_key(struct pkcs11 *p, struct hf_error *err)
 	return rc;
 }
 
+/* "dev id=%01, dev id=%02": labels do not always tell them apart */
+static int
+list_ids(struct pkcs11 *p, const CK_OBJECT_HANDLE *o, int n, struct buf *out)
+{
+	struct buf id = { 0 };
+	char label[64];
+	int rc = 0;
+
+	for (int i = 0; i < n && i < 8 && rc == 0; i++) {
+		pkcs11_label(p, o[i], label, sizeof label);
+		rc = buf_fmt(out, "%s%s", i > 0 ? ", " : "", label);
+		if (rc < 0 || pkcs11_get(p, o[i], CKA_ID, &id) < 0 || buf_size(&id) == 0)
+			continue;
+		rc = buf_puts(out, " id=");
+		for (size_t k = 0; k < buf_size(&id) && k < 20 && rc == 0; k++)
+			rc = buf_fmt(out, "%%%02X", buf_data(&id)[k]);
+	}
+	buf_free(&id);
+	return rc;
+}
+
 static int
 many_keys(struct pkcs11 *p, const CK_OBJECT_HANDLE *found, int n, struct hf_error *err)
 {
 	struct buf names = { 0 };
 	int rc;
 
-	list_labels(p, found, n, &names);
-	rc = err_set(err, HF_ERR_KEY,
-	    "%s: %d private keys fit the URI (%s); say which one is meant: object=LABEL or id=%%XX", p->name,
-	    n, buf_str(&names) ? buf_str(&names) : "");
+	if (list_ids(p, found, n, &names) < 0 || !buf_str(&names))
+		rc = err_memory(err);
+	else
+		rc = err_set(err, HF_ERR_KEY,
+		    "%s: %d private keys fit the URI (%s%s); say which one is meant: object=LABEL or id=",
+		    p->name, n, buf_str(&names), n > 8 ? ", ..." : "");
 	buf_free(&names);
 	return rc;
 }

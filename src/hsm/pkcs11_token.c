@@ -104,7 +104,9 @@ start_one(struct pkcs11 *p, CK_FUNCTION_LIST *m, const char *name, struct hf_err
 	CK_RV rv = start(p, m);
 
 	snprintf(p->name, sizeof p->name, "PKCS#11 module %s", name);
-	return rv == CKR_OK ? 0 : pkcs11_fail(p, rv, err, "initialize it");
+	return rv == CKR_OK
+		   ? 0
+		   : pkcs11_fail(p, rv, err, "start it (is it configured, may this user read what it uses?)");
 }
 
 /* One that does not start is of no use, and no harm to the others. */
@@ -120,7 +122,7 @@ start_all(struct pkcs11 *p, struct hf_error *err)
 	if (p->ups > 0)
 		return 0;
 	if (last != CKR_OK)
-		return pkcs11_fail(p, last, err, "initialize a module that p11-kit is configured with");
+		return pkcs11_fail(p, last, err, "start any of the modules that p11-kit is configured with");
 	return err_set(err, HF_ERR_KEY,
 	    "PKCS#11: p11-kit is configured with no module that may hold keys; name one: ?module-path=/ABS/MODULE.so");
 }

@@ -40,7 +40,9 @@ quietly cc -Wall -Wextra -Werror -std=c11 -o static program.c "${flags[@]/#-lhol
 says 1 'there is no /nowhere' ./static 0ne00000000 text
 [[ $(ldd static) != *libholdfast* ]] || die "the archive is not used"
 
-quietly c++ -Wall -Wextra -Werror -fsyntax-only -x c++ usr/include/holdfast.h
+for header in holdfast.h hsm_client_data.h; do
+	quietly c++ -Wall -Wextra -Werror -fsyntax-only -x c++ usr/include/$header
+done
 
 cat >CMakeLists.txt <<'TEXT'
 cmake_minimum_required(VERSION 3.18)

@@ -327,7 +327,8 @@ refuses(void **state)
 	refused(HF_ERR_KEY, "3 tokens", "pkcs11:object=p256?%s", query);
 	says("token=");
 	refused(HF_ERR_KEY, "2 private keys", "pkcs11:token=line7;object=twin?%s", query);
-	says("id=");
+	says("twin id=%05");
+	says("twin id=%06");
 	refused(HF_ERR_KEY, "in fact there is none", "pkcs11:token=spare?%s", query);
 	refused(HF_ERR_ARGS, "type=", "pkcs11:token=line7;object=p256;type=cert?%s", query);
 	refused(HF_ERR_ARGS, "RFC 7512", "pkcs11:token=line7;objct=p256?%s", query);
@@ -402,7 +403,9 @@ misbehaves(void **state)
 		const char *how, *words;
 		int code;
 	} row[] = {
-		{ "initialize", "bad_pkcs11.so: cannot initialize it: CKR_GENERAL_ERROR", HF_ERR_KEY },
+		{ "initialize",
+		    "bad_pkcs11.so: cannot start it (is it configured, may this user read what it uses?): CKR_GENERAL_ERROR",
+		    HF_ERR_KEY },
 		{ "slots", "CKR_DEVICE_ERROR", HF_ERR_KEY },
 		{ "slots-many", "which tokens there are: CKR_GENERAL_ERROR", HF_ERR_KEY },
 		{ "session", "cannot open a session: CKR_TOKEN_NOT_PRESENT", HF_ERR_KEY },
@@ -610,6 +613,7 @@ static void
 makes(void **state)
 {
 	struct buf made = { 0 };
+	struct uri u;
 
 	(void)state;
 	made_works("token=line7;object=new256", "P-256", "object=new256");
@@ -631,6 +635,12 @@ makes(void **state)
 	says("P-999");
 	assert_int_equal(make_key("token=line7;object=x", "rsa200", &made), HF_ERR_KEY);
 	says("CKR_");
+	assert_int_equal(uri_get(&u, "pkcs11:token=line7;object=x?module-path=" SOFTHSM_MODULE, &err), 0);
+	err_clear(&err);
+	assert_int_equal(
+	    key_pkcs11_make(&u, &(struct key_kind){ .group = "P-256" }, &made, &err), HF_ERR_KEY);
+	says("pin-source");
+	uri_fini(&u);
 	assert_int_equal(buf_size(&made), 0);
 	buf_free(&made);
 }
@@ -696,6 +706,47 @@ lists(void **state)
 	snprintf(uri, sizeof uri, "pkcs11:token=spare?%s", query);
 	assert_int_equal(list(uri, &s), 0);
 	assert_int_equal(s.n, 0);
+}
+
+/* Not the key that was opened: its certificate would not fit. */
+static void
+notices_another_key(void **state)
+{
+	EVP_PKEY *key;
+	char uri[600];
+
+	(void)state;
+	MAKE("--key-type EC:prime256v1 --label swap --id 31 --usage-sign");
+	snprintf(uri, sizeof uri, "pkcs11:token=line7;object=swap?%s", bad);
+	key = try_open(uri);
+	assert_non_null(key);
+	setenv("BAD_PKCS11", "removed", 1);
+	signs_not(key, "CKR_DEVICE_REMOVED");
+	unsetenv("BAD_PKCS11");
+	assert_int_equal(softhsm_tool(dir, "--token-label line7 --delete-object --type privkey --id 31"), 0);
+	signs_not(key, "no private key is there");
+	assert_int_equal(softhsm_tool(dir, "--token-label line7 --delete-object --type pubkey --id 31"), 0);
+	MAKE("--key-type EC:prime256v1 --label swap --id 31 --usage-sign");
+	signs_not(key, "another key in its place");
+	EVP_PKEY_free(key);
+}
+
+static void
+does_what_the_key_allows(void **state)
+{
+	struct remotekey_limits limits;
+	EVP_PKEY *key, *pub;
+
+	(void)state;
+	MAKE(
+	    "--key-type RSA:2048 --label narrow --id 32 --usage-sign --allowed-mechanisms RSA-PKCS,SHA256-RSA-PKCS");
+	key = open_key("token=line7;object=narrow");
+	pub = public_of("object=narrow");
+	signs(key, pub, "SHA384", 0);
+	remotekey_limits(key, &limits);
+	assert_null(strstr(limits.sigalgs, "PSS"));
+	EVP_PKEY_free(key);
+	EVP_PKEY_free(pub);
 }
 
 /* What of ours allocates, and p11-kit for us, goes through here (the linker's --wrap). 0: none fails. */
@@ -856,6 +907,8 @@ main(void)
 		cmocka_unit_test_teardown(makes, behave),
 		cmocka_unit_test_teardown(lists, behave),
 		cmocka_unit_test_teardown(finds_the_public_half, behave),
+		cmocka_unit_test_teardown(notices_another_key, behave),
+		cmocka_unit_test_teardown(does_what_the_key_allows, behave),
 		cmocka_unit_test_teardown(does_without_memory, behave),
 	};
 
