@@ -698,16 +698,23 @@ OSSL_LIB_CTX *
 remotekey_context(void)
 {
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	OSSL_PROVIDER *base, *own = NULL;
 	OSSL_LIB_CTX *made;
 
 	pthread_mutex_lock(&lock);
 	made = context ? NULL : OSSL_LIB_CTX_new();
-	if (made && OSSL_PROVIDER_load(made, "default") &&
-	    OSSL_PROVIDER_add_builtin(made, NAME, provider_init) && OSSL_PROVIDER_load(made, NAME) &&
-	    fetch_hashes(made))
+	base = made ? OSSL_PROVIDER_load(made, "default") : NULL;
+	if (base && OSSL_PROVIDER_add_builtin(made, NAME, provider_init))
+		own = OSSL_PROVIDER_load(made, NAME);
+	if (own && fetch_hashes(made)) {
 		context = made;
-	else
-		OSSL_LIB_CTX_free(made);
+		made = NULL;
+	}
+	if (made && own) /* a context does not do it at its end */
+		OSSL_PROVIDER_unload(own);
+	if (made && base)
+		OSSL_PROVIDER_unload(base);
+	OSSL_LIB_CTX_free(made);
 	made = context;
 	pthread_mutex_unlock(&lock);
 	return made;
