@@ -212,16 +212,21 @@ emulator() {
 		"$(printf '%s\n' "${floors[@]}" | best)"
 }
 
-tpm() {
-	mkdir "$dir/tpm"
-	swtpm socket --tpm2 --tpmstate dir="$dir/tpm" --flags not-need-init,startup-clear \
-		--server type=unixio,path="$dir/tpm.sock" --ctrl type=unixio,path="$dir/tpm.sock.ctrl" >"$dir/tpm.log" 2>&1 &
-	pids+=($!)
+start_swtpm() { # start_swtpm FOLDER: its socket is FOLDER.sock
 	local i
+	swtpm socket --tpm2 --tpmstate dir="$1" --flags not-need-init,startup-clear \
+		--server type=unixio,path="$1.sock" --ctrl type=unixio,path="$1.sock.ctrl" >"$1.log" 2>&1 &
+	pids+=($!)
 	for ((i = 0; i < 50; i++)); do
-		[ ! -S "$dir/tpm.sock" ] || break
+		[ ! -S "$1.sock" ] || return 0
 		sleep 0.1
 	done
+	die "swtpm does not start"
+}
+
+tpm() {
+	mkdir "$dir/tpm"
+	start_swtpm "$dir/tpm"
 	"$bin/bench-tpm" "tpm=swtpm:path=$dir/tpm.sock" "trust=$HOLDFAST_TRUST" "connect=$HOLDFAST_CONNECT" \
 		"id-scope=$HOLDFAST_ID_SCOPE" "endpoint=$HOLDFAST_ENDPOINT" >"$dir/tpm.counted"
 	printf '\nTPM commands (a tap between the library and the TPM counts)\n'
@@ -241,6 +246,66 @@ tpm() {
 		"$dir/tpm.counted" bench/tpm-times.tsv
 }
 
+# Two TPMs with the same keys (one speaks with one program at a time), and a token with the software keys.
+make_keys() {
+	local keys=$dir/keys tcti=swtpm:path=$dir/keys/tpm.sock pid module=/usr/lib/softhsm/libsofthsm2.so kind
+	mkdir -p "$keys/tpm" "$keys/tokens"
+	cp "$dir/device/ca.pem" "$dir/device/server.pem" "$dir/device/server.key" "$keys"
+	openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$keys/ec.key"
+	openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$keys/rsa.key"
+	start_swtpm "$keys/tpm"
+	pid=$!
+	tpm2_createprimary -Q -T "$tcti" -C o -G ecc -c "$keys/primary"
+	for kind in "ecc ec 0x81000201" "rsa rsa 0x81000202"; do
+		read -r -a kind <<<"$kind"
+		tpm2_flushcontext -T "$tcti" -t
+		tpm2_import -Q -T "$tcti" -C "$keys/primary" -G "${kind[0]}" -i "$keys/${kind[1]}.key" -u "$keys/pub" -r "$keys/priv"
+		tpm2_flushcontext -T "$tcti" -t
+		tpm2_load -Q -T "$tcti" -C "$keys/primary" -u "$keys/pub" -r "$keys/priv" -c "$keys/key"
+		tpm2_evictcontrol -Q -T "$tcti" -C o -c "$keys/key" "${kind[2]}"
+	done
+	tpm2_flushcontext -T "$tcti" -t
+	kill "$pid"
+	wait "$pid" 2>/dev/null || true
+	cp -r "$keys/tpm" "$keys/tpm-raw"
+	start_swtpm "$keys/tpm"
+	start_swtpm "$keys/tpm-raw"
+	printf 'directories.tokendir = %s\nlog.level = ERROR\n' "$keys/tokens" >"$keys/softhsm.conf"
+	export SOFTHSM2_CONF=$keys/softhsm.conf
+	softhsm2-util --init-token --free --label bench --so-pin 0000 --pin 1234
+	softhsm2-util --import "$keys/ec.key" --token bench --label ec --id 01 --pin 1234
+	softhsm2-util --import "$keys/rsa.key" --token bench --label rsa --id 02 --pin 1234
+}
+
+keys() {
+	local keys=$dir/keys tcti=swtpm:path=$dir/keys/tpm.sock module=/usr/lib/softhsm/libsofthsm2.so pin name uri
+	make_keys >"$dir/keys.log" 2>&1
+	printf 1234 >"$keys/pin"
+	pin="module-path=$module&pin-source=file:$keys/pin"
+	while read -r name uri; do
+		TPM2OPENSSL_TCTI=$tcti BENCH_RAW_TCTI=swtpm:path=$keys/tpm-raw.sock BENCH_RAW_MODULE=$module \
+			"$bin/bench-keys" "$keys" "${name//_/ }" "$uri" >>"$keys/figures" 2>"$dir/keys.log"
+	done <<-ROWS
+		file_EC file:$keys/ec.key
+		file_RSA file:$keys/rsa.key
+		tpm2_EC tpm2:handle=0x81000201?tcti=$tcti
+		tpm2_RSA tpm2:handle=0x81000202?tcti=$tcti
+		pkcs11_EC pkcs11:token=bench;object=ec?$pin
+		pkcs11_RSA pkcs11:token=bench;object=rsa?$pin
+		engine:pkcs11_EC engine:pkcs11:pkcs11:token=bench;object=ec?pin-source=$keys/pin
+		provider:tpm2_EC provider:tpm2:handle:0x81000201
+		hsm:_EC_(version_2,_signs) hsm:$bin/bench-vendor.so
+	ROWS
+	printf '\n%-38s %35s   %35s\n' "" "CPU of the client, microseconds" "by the clock, microseconds"
+	printf '%-38s' "a TLS 1.3 handshake with a key"
+	printf ' %8s %8s %8s %8s  ' ours floor ratio best ours floor ratio best
+	printf '\n'
+	awk -F '\t' 'function put() { printf " %8.0f %8.0f %8.2f %8.2f  ", $3, $4, $3 / $4, $5 / $6 }
+		$2 == "cpu" { printf "  %-36s", $1; put() } $2 == "wall" { put(); print "" }' "$keys/figures"
+	printf '\n%-58s %13s %13s %7s %7s\n' "signatures a second" ours "the backend's" ratio best
+	awk -F '\t' '$2 == "sign" { printf "  %-56s %13.0f %13.0f %7.2f %7.2f\n", $1, 1e6 / $3, 1e6 / $4, $4 / $3, $6 / $5 }' "$keys/figures"
+}
+
 began=$SECONDS
 mkdir "$dir/device"
 "$bin/bench-mint" "$dir/device" 2000
@@ -254,4 +319,5 @@ at_rest
 memory
 emulator
 tpm
+keys
 printf '\n%d s\n' $((SECONDS - began))

@@ -103,6 +103,12 @@ receive(TSS2_TCTI_CONTEXT *c, size_t *n, uint8_t *p, int32_t timeout)
 	return TSS2_RC_SUCCESS;
 }
 
+static TSS2_RC
+poll_handles(TSS2_TCTI_CONTEXT *c, TSS2_TCTI_POLL_HANDLE *ends, size_t *n)
+{
+	return Tss2_Tcti_GetPollHandles(((struct wire *)c)->real, ends, n);
+}
+
 TSS2_RC
 Tss2_TctiLdr_Initialize(const char *conf, TSS2_TCTI_CONTEXT **out)
 {
@@ -120,6 +126,7 @@ Tss2_TctiLdr_Initialize(const char *conf, TSS2_TCTI_CONTEXT **out)
 	w->v1.version = 1;
 	w->v1.transmit = transmit;
 	w->v1.receive = receive;
+	w->v1.getPollHandles = poll_handles;
 	current = w;
 	*out = (TSS2_TCTI_CONTEXT *)w;
 	return rc;

@@ -174,15 +174,3 @@ fail:
 	uri_fini(&u);
 	return rc;
 }
-
-#ifndef HF_HSM_SYMKEY
-int
-hsm_custom_set_symmetric_key(struct hsm *h, const char *name, const char *key, struct hf_error *err)
-{
-	(void)h;
-	(void)name;
-	(void)key;
-	return err_set(err, HF_ERR_UNSUPPORTED,
-	    "this build of Holdfast was made without symmetric keys (hsm_type_symm_key=OFF)");
-}
-#endif

@@ -43,7 +43,8 @@ link_table(const struct hf_hsm_table *t)
 {
 	struct hf_hsm_table own = { 0 };
 
-	if (t && (t->size < offsetof(struct hf_hsm_table, x509_init) || t->size > 65536))
+	if (t && (t->size < offsetof(struct hf_hsm_table, x509_init) || t->size > 65536 ||
+		     t->size % sizeof t->x509_init != 0))
 		return HF_ERR_ARGS;
 	if (t)
 		memcpy(&own, t, t->size < sizeof own ? t->size : sizeof own);

@@ -135,7 +135,7 @@ take_public(
 	if (rc < 0)
 		goto fail;
 	bio = BIO_new_mem_buf(buf_data(&text), (int)buf_size(&text));
-	*pub = bio ? PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL) : NULL;
+	*pub = bio ? PEM_read_bio_PUBKEY(bio, NULL, NULL, (void *)"") : NULL;
 	rc = *pub && (EVP_PKEY_is_a(*pub, "EC") || EVP_PKEY_is_a(*pub, "RSA"))
 		 ? 0
 		 : custom_fail(s->lib, err, "hsm_client_get_public_key",

@@ -26,6 +26,8 @@ take_name(struct symkey *k, struct hf_error *err)
 			   !str_is_registration_id(k->hsm.registration_id)))
 		rc = custom_fail(k->session.lib, err, name,
 		    "returned what is no registration id: 1 to 128 letters, digits, - . _ :, the last a letter, digit or dash");
+	if (rc < 0)
+		*k->hsm.registration_id = '\0';
 	buf_free(&text);
 	return rc;
 }

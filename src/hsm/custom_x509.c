@@ -81,6 +81,10 @@ uri_key(EVP_PKEY **out, const struct custom *lib, const char *text, const struct
 	uri_fini(&u);
 	if (rc == HF_ERR_MEMORY)
 		return err_memory(err);
+	if (rc == HF_ERR_ARGS)
+		return err_set(err, HF_ERR_KEY,
+		    "%s: hsm_client_get_key() returned a key URI that is none: %s", custom_name(lib),
+		    why.text);
 	if (known)
 		return key_open(out, text, o, err);
 	return custom_fail(lib, err, "hsm_client_get_key",
@@ -156,6 +160,8 @@ take_name(struct source *s, char *id, struct hf_error *err)
 		!str_is_registration_id(id)))
 		rc = custom_fail(s->lib, err, "hsm_client_get_common_name",
 		    "returned what is no registration id: 1 to 128 letters, digits, - . _ :, the last a letter, digit or dash");
+	if (rc < 0)
+		*id = '\0';
 	buf_free(&name);
 	return rc < 0 ? rc : 0;
 }
@@ -245,7 +251,8 @@ close_source(struct x509_source *source)
 static int
 copy_v2(struct source *s, const HSM_CLIENT_X509_V2_INTERFACE *t, struct hf_error *err)
 {
-	if (t->size < offsetof(HSM_CLIENT_X509_V2_INTERFACE, hsm_client_make_key) || t->size > 65536)
+	if (t->size < offsetof(HSM_CLIENT_X509_V2_INTERFACE, hsm_client_make_key) || t->size > 65536 ||
+	    t->size % sizeof t->hsm_client_make_key != 0)
 		return custom_fail(s->lib, err, "hsm_client_x509_v2_interface",
 		    "returned a table whose size cannot be; its first member is sizeof(HSM_CLIENT_X509_V2_INTERFACE)");
 	memcpy(&s->v2, t, t->size < sizeof s->v2 ? t->size : sizeof s->v2);

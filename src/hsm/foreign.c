@@ -113,7 +113,7 @@ foreign_fail(struct hf_error *err, int code, const char *name, const char *what,
 	int flags = 0;
 	unsigned long e = peek(NULL, NULL, NULL, &data, &flags);
 
-	if (!(flags & ERR_TXT_STRING) || !data || !*data || strstr(data, "pin-value"))
+	if (!(flags & ERR_TXT_STRING) || !data || !*data || strstr(data, "-value"))
 		snprintf(words, sizeof words, "%s", reason_of(e, room, sizeof room));
 	else
 		snprintf(words, sizeof words, "%s: %s", reason_of(e, room, sizeof room), data);
@@ -137,7 +137,7 @@ foreign_refused(const struct foreign_pin *p, const char *name, foreign_peek *pee
 void
 foreign_name(char *dst, size_t cap, const char *kind, const char *id, const char *key)
 {
-	if (key && *key && !strstr(key, "pin-value"))
+	if (key && *key && !strstr(key, "-value"))
 		snprintf(dst, cap, "key %.70s of %s %.32s", key, kind, id);
 	else
 		snprintf(dst, cap, "key of %s %.64s", kind, id);

@@ -68,7 +68,7 @@ int remotekey_wrap(EVP_PKEY **, EVP_PKEY *private, OSSL_LIB_CTX *home, EVP_PKEY 
     int shared, struct hf_error *);
 /* Our library context: OpenSSL's default provider, and ours. The application's is never touched. NULL: out of memory. */
 OSSL_LIB_CTX *remotekey_context(void);
-/* Public keys from numbers, in the application's context. Big-endian; an EC point is uncompressed. */
+/* Public keys from numbers, in the application's context. Big-endian; an EC point is uncompressed. NULL: they are none. */
 EVP_PKEY *pubkey_rsa(const uint8_t *n, size_t nlen, const uint8_t *e, size_t elen);
 EVP_PKEY *pubkey_ec(const char *group, const uint8_t *point, size_t len);
 /* r and s, big-endian, as DER. 0, or -1 when they do not fit. */

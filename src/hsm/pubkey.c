@@ -1,9 +1,10 @@
 #include <string.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
-#include <openssl/ec.h>
 #include <openssl/param_build.h>
 #include "hsm/key.h"
+
+enum { ECDSA_PART = 66 }; /* bytes of r and of s, at most: P-521 */
 
 static EVP_PKEY *
 make(const char *type, OSSL_PARAM *params)
@@ -19,6 +20,13 @@ make(const char *type, OSSL_PARAM *params)
 	return key;
 }
 
+/* One without room for a signature with SHA-256 is none, and neither is an even one. */
+static int
+is_modulus(const BIGNUM *n)
+{
+	return n && BN_num_bits(n) >= 512 && BN_is_odd(n);
+}
+
 EVP_PKEY *
 pubkey_rsa(const uint8_t *n, size_t nlen, const uint8_t *e, size_t elen)
 {
@@ -26,7 +34,8 @@ pubkey_rsa(const uint8_t *n, size_t nlen, const uint8_t *e, size_t elen)
 	BIGNUM *modulus = BN_bin2bn(n, (int)nlen, NULL), *exponent = BN_bin2bn(e, (int)elen, NULL);
 	OSSL_PARAM *params = NULL;
 
-	if (b && modulus && exponent && OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_N, modulus) &&
+	if (b && is_modulus(modulus) && exponent &&
+	    OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_N, modulus) &&
 	    OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_E, exponent))
 		params = OSSL_PARAM_BLD_to_param(b);
 	OSSL_PARAM_BLD_free(b);
@@ -48,20 +57,42 @@ pubkey_ec(const char *group, const uint8_t *point, size_t len)
 	return make("EC", params);
 }
 
+/* As short as it can be, and never negative. */
+static size_t
+put_integer(uint8_t *dst, const uint8_t *n, size_t len)
+{
+	size_t pad;
+
+	while (len > 0 && *n == 0) {
+		n++;
+		len--;
+	}
+	pad = len == 0 || (*n & 0x80);
+	dst[0] = 0x02;
+	dst[1] = (uint8_t)(pad + len);
+	dst[2] = 0;
+	if (len > 0)
+		memcpy(dst + 2 + pad, n, len);
+	return 2 + pad + len;
+}
+
 int
 ecdsa_put(const uint8_t *r, size_t rlen, const uint8_t *s, size_t slen, uint8_t *sig, size_t *len)
 {
-	ECDSA_SIG *both = ECDSA_SIG_new();
-	BIGNUM *a = BN_bin2bn(r, (int)rlen, NULL), *b = BN_bin2bn(s, (int)slen, NULL);
-	int n = -1;
+	uint8_t both[2 * (3 + ECDSA_PART)];
+	size_t n, head;
 
-	if (!both || !a || !b || !ECDSA_SIG_set0(both, a, b)) {
-		BN_free(a);
-		BN_free(b);
-	} else if ((n = i2d_ECDSA_SIG(both, NULL)) > 0 && (size_t)n <= *len)
-		*len = (size_t)i2d_ECDSA_SIG(both, &sig);
-	else
-		n = -1;
-	ECDSA_SIG_free(both);
-	return n > 0 ? 0 : -1;
+	if (rlen > ECDSA_PART || slen > ECDSA_PART)
+		return -1;
+	n = put_integer(both, r, rlen);
+	n += put_integer(both + n, s, slen);
+	head = n < 0x80 ? 2 : 3;
+	if (head + n > *len)
+		return -1;
+	sig[0] = 0x30;
+	sig[1] = 0x81; /* how long the length is, when it does not fit here */
+	sig[head - 1] = (uint8_t)n;
+	memcpy(sig + head, both, n);
+	*len = head + n;
+	return 0;
 }

@@ -43,6 +43,7 @@ struct making {
 };
 
 static OSSL_LIB_CTX *context;
+static EVP_MD *fetched[SIGN_HASHES]; /* of that context: to fetch one for each signature takes its time */
 
 static const struct {
 	enum sign_hash hash;
@@ -412,7 +413,12 @@ static int
 set_hash(struct making *m, const char *name)
 {
 	EVP_MD_free(m->hash);
-	m->hash = EVP_MD_fetch(context, name, NULL);
+	m->hash = NULL;
+	for (int h = 0; h < SIGN_HASHES && !m->hash; h++)
+		if (EVP_MD_is_a(fetched[h], name) && EVP_MD_up_ref(fetched[h]))
+			m->hash = fetched[h];
+	if (!m->hash)
+		m->hash = EVP_MD_fetch(context, name, NULL);
 	return m->hash != NULL;
 }
 
@@ -670,21 +676,45 @@ provider_init(
 	return 1;
 }
 
+static int
+fetch_hashes(OSSL_LIB_CTX *from)
+{
+	int ok = 1;
+
+	for (int h = 0; h < SIGN_HASHES && ok; h++) {
+		fetched[h] = EVP_MD_fetch(from, hashes[h].name, NULL);
+		ok = fetched[h] != NULL;
+	}
+	for (int h = 0; h < SIGN_HASHES && !ok; h++) {
+		EVP_MD_free(fetched[h]);
+		fetched[h] = NULL;
+	}
+	return ok;
+}
+
 /* The default provider comes first: the other way round OpenSSL would not load it by itself any more. Keys may outlive every
  * device, so the context stays. */
 OSSL_LIB_CTX *
 remotekey_context(void)
 {
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	OSSL_PROVIDER *base, *own = NULL;
 	OSSL_LIB_CTX *made;
 
 	pthread_mutex_lock(&lock);
 	made = context ? NULL : OSSL_LIB_CTX_new();
-	if (made && OSSL_PROVIDER_load(made, "default") &&
-	    OSSL_PROVIDER_add_builtin(made, NAME, provider_init) && OSSL_PROVIDER_load(made, NAME))
+	base = made ? OSSL_PROVIDER_load(made, "default") : NULL;
+	if (base && OSSL_PROVIDER_add_builtin(made, NAME, provider_init))
+		own = OSSL_PROVIDER_load(made, NAME);
+	if (own && fetch_hashes(made)) {
 		context = made;
-	else
-		OSSL_LIB_CTX_free(made);
+		made = NULL;
+	}
+	if (made && own) /* a context does not do it at its end */
+		OSSL_PROVIDER_unload(own);
+	if (made && base)
+		OSSL_PROVIDER_unload(base);
+	OSSL_LIB_CTX_free(made);
 	made = context;
 	pthread_mutex_unlock(&lock);
 	return made;

@@ -23,8 +23,6 @@ struct tpm2_chip {
 struct line {
 	TSS2_TCTI_CONTEXT *road;
 	ESYS_CONTEXT *esys;
-	TSS2_TCTI_POLL_HANDLE ends[4]; /* its descriptors, as far as the TCTI tells them */
-	size_t count;
 	struct line *older; /* of abandoned ones */
 };
 static struct tpm2_chip *chips;
@@ -92,6 +90,20 @@ after_fork(void)
 	pthread_mutex_unlock(&chips_lock);
 }
 
+/* The descriptors of a connection, as far as its TCTI tells them. */
+static void
+close_ends(struct line *l)
+{
+	TSS2_TCTI_POLL_HANDLE end[4];
+	size_t n = sizeof end / sizeof *end;
+
+	if (Tss2_Tcti_GetPollHandles(l->road, end, &n))
+		return;
+	for (size_t i = 0; i < n; i++)
+		if (end[i].fd > STDERR_FILENO)
+			close(end[i].fd);
+}
+
 /*
  * A thread that is not here may have been in the middle of anything: the parent's connection is let go as it is. Its
  * descriptors are closed, or the parent could not hang up; to finalize it would be to speak on it.
@@ -105,8 +117,7 @@ abandon(struct tpm2_chip *c)
 	c->broken = 0;
 	if (!l)
 		return;
-	for (size_t i = 0; i < l->count; i++)
-		close(l->ends[i].fd);
+	close_ends(l);
 	l->older = abandoned;
 	abandoned = l;
 	c->line = NULL;
@@ -234,9 +245,6 @@ connect_chip(struct tpm2_chip *c, struct hf_error *err)
 		return err_set(err, HF_ERR_KEY, "TPM %s: cannot connect: %s (0x%x)", name_of(c),
 		    Tss2_RC_Decode(rc), (unsigned)rc);
 	}
-	l->count = sizeof l->ends / sizeof *l->ends;
-	if (Tss2_Tcti_GetPollHandles(l->road, l->ends, &l->count))
-		l->count = 0;
 	c->line = l;
 	c->connection++;
 	return 0;

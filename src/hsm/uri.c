@@ -63,6 +63,9 @@ get_query(struct uri *u, const char *q, struct hf_error *err)
 		if (u->count == URI_ATTRIBUTES)
 			return err_set(err, HF_ERR_ARGS, "%s: URI: more than %d attributes behind its ?",
 			    u->scheme, URI_ATTRIBUTES);
+		if (memchr(p.key, '%', p.klen))
+			return err_set(err, HF_ERR_ARGS,
+			    "%s: URI: an attribute's name is written without any %%", u->scheme);
 		u->count++;
 		if ((rc = decode(&a->name, p.key, p.klen, u->scheme, err)) < 0 ||
 		    (rc = decode(&a->value, p.value ? p.value : "", p.vlen, u->scheme, err)) < 0)
@@ -76,7 +79,7 @@ static const char *
 query_of(const struct uri *u, const char *rest)
 {
 	static const char *const ours[] = {
-		"?so-path=", "?module-path=", "?pin-source=", "?auth-source=", "?pin-value="
+		"?so-path=", "?module-path=", "?pin-source=", "?auth-source=", "?pin-value=", "?auth-value="
 	};
 	const char *at, *found = NULL;
 
@@ -192,13 +195,22 @@ uri_absolute(const char *path, const char *what, struct hf_error *err)
 	    what, path);
 }
 
-/* pin-value=1234 and auth-value=..., wherever they stand: up to the next attribute. */
+/* pin-value=1234 and auth-value=..., wherever they stand: up to the next attribute. In the path others may end it otherwise. */
 #define SECRET "-value="
 
 int
 uri_tells_secret(const struct uri *u)
 {
 	return strstr(u->text, SECRET) != NULL;
+}
+
+static const char *
+secret_end(const struct uri *u, const char *secret)
+{
+	size_t n = scheme_len(u->text);
+	const char *query = n ? query_of(u, u->text + n + 1) : NULL;
+
+	return secret + strcspn(secret, query && secret > query ? "&" : "&;?");
 }
 
 void
@@ -219,7 +231,7 @@ uri_show(const struct uri *u, char *dst, size_t cap)
 			continue;
 		for (size_t i = 0; i < 3 && n + 1 < cap; i++)
 			dst[n++] = '.';
-		at = found + strlen(SECRET) + strcspn(found + strlen(SECRET), "&;?");
+		at = secret_end(u, found + strlen(SECRET));
 	}
 	dst[n] = '\0';
 }

@@ -14,7 +14,7 @@ struct uri {
 	char *text;	 /* as it was given; may hold a PIN, so it is not for sentences */
 	char *path;	 /* decoded, but for pkcs11, which keeps its encoding */
 	struct uri_attribute {
-		char *name, *value; /* decoded */
+		char *name, *value; /* decoded; in the text no name has a %, so that uri_show() knows it */
 	} query[URI_ATTRIBUTES];
 	size_t count;
 };

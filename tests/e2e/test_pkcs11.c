@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -190,6 +193,19 @@ comes_and_goes_in_threads(void **state)
 	}
 }
 
+/* A socket that is bound is not yet listened at. */
+static int
+answers(const char *path)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), ok;
+
+	snprintf(at.sun_path, sizeof at.sun_path, "%s", path);
+	ok = connect(fd, (struct sockaddr *)&at, sizeof at) == 0;
+	close(fd);
+	return ok;
+}
+
 /* p11-kit's server shows the token to other processes; it and the helpers that it starts are one group. */
 static pid_t
 serve(const char *path)
@@ -200,6 +216,7 @@ serve(const char *path)
 	unlink(path);
 	pid = fork();
 	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		setpgid(0, 0);
 		if (!freopen("/dev/null", "w", stdout))
 			_exit(126);
@@ -207,7 +224,7 @@ serve(const char *path)
 		    SOFTHSM_MODULE, "pkcs11:token=line7", (char *)NULL);
 		_exit(127);
 	}
-	for (int i = 0; i < 500 && access(path, F_OK) < 0; i++)
+	for (int i = 0; i < 2000 && !answers(path); i++)
 		nanosleep(&nap, NULL);
 	return pid;
 }

@@ -23,6 +23,7 @@ awk -F '[(,)]' -v names="$out.names" -v escaped="$out.escaped" '
 		}
 	}' "$calls" >"$out.renames"
 # The service side beside it has a hf_hsm_link() of its own.
-grep -vx hf_hsm_link "$exports" >"$out.exports"
+sed 's/^hf_hsm_link$/device_hsm_link/' "$exports" >"$out.exports"
+echo hf_hsm_link device_hsm_link >>"$out.renames"
 objcopy --keep-global-symbols="$out.exports" --redefine-syms="$out.renames" "$out.all" "$out"
 rm "$out.all" "$out.names" "$out.renames" "$out.exports"

@@ -222,7 +222,7 @@ life_whole(const struct trip_call *c)
 	if (err.code != 0)
 		wrong("it does not do without a crash either", err.text);
 	for (size_t i = 0; i < trip.count && board->count < MOST_CALLS; i++)
-		if (trip_is_tpm(trip.calls[i].name) || trip_is_file(trip.calls[i].name))
+		if (trip_is_hardware(trip.calls[i].name) || trip_is_file(trip.calls[i].name))
 			board->calls[board->count++] = trip.calls[i];
 	free(trip.calls);
 }
@@ -402,7 +402,7 @@ onboard(enum hsm_kind kind, const char *name)
 {
 	char first[100], again[100], line[300];
 
-	world_new(kind, "http");
+	world_new(kind, "http", KEY_IN_FILE);
 	str_fmt(first, sizeof first, "%s.first", world.dir);
 	str_fmt(again, sizeof again, "%s.again", world.dir);
 	what = "no power cut";

@@ -42,11 +42,13 @@ struct trip_disk {
 };
 void trip_arm(int name, unsigned nth, int for_ever); /* and counts anew */
 const char *trip_name(int name);
-int trip_is_inside(int name); /* an allocation of OpenSSL's own */
-int trip_is_tpm(int name);
+int trip_is_inside(int name);	/* an allocation of OpenSSL's own */
+int trip_is_hardware(int name); /* a call of a TPM, a token, a custom HSM */
 int trip_is_file(int name);
 void trip_settle(void);	  /* waits until the worker has nothing to do */
 void trip_released(void); /* the application has freed something that it was given */
+void trip_given(void);	  /* the device has been given something that it will free */
+int trip_vendor(void); /* links a custom HSM into the device: vendor.c. Once, at the program's very start */
 /* Allocations inside OpenSSL and jansson on the device's behalf are calls too, from now on. At the program's very start. */
 int trip_libraries(void);
 #endif

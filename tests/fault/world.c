@@ -9,6 +9,8 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "hsm/key.h"
+#include "softhsm.h"
 #include "swtpm.h"
 #include "tests/unit/make_cert.h"
 #include "world.h"
@@ -46,20 +48,64 @@ put_pem(BIO *bio, const char *path)
 	BIO_free(bio);
 }
 
+static int
+is_elsewhere(void)
+{
+	return world.place == KEY_IN_TOKEN || world.place == KEY_IN_TPM;
+}
+
+static EVP_PKEY *
+make_file_key(void)
+{
+	EVP_PKEY *key = make_key();
+	BIO *text = BIO_new(BIO_s_mem());
+
+	PEM_write_bio_PrivateKey(text, key, NULL, NULL, 0, NULL, NULL);
+	put_pem(text, world.key);
+	return key;
+}
+
+static EVP_PKEY *
+make_hardware_key(void)
+{
+	const struct key_kind kind = { 0, "P-256" };
+	struct hf_error err = { 0 };
+	struct buf made = { 0 };
+	struct uri uri;
+	EVP_PKEY *key = NULL;
+	int r = uri_get(&uri, world.key, &err);
+
+	if (r == 0)
+		r = world.place == KEY_IN_TPM ? key_tpm2_make(&uri, &kind, &made, &err)
+					      : key_pkcs11_make(&uri, &kind, &made, &err);
+	if (r < 0 || key_open(&key, world.key, &(struct key_open){ 0 }, &err) < 0)
+		world_die(err.text);
+	uri_fini(&uri);
+	buf_free(&made);
+	return key;
+}
+
+static void
+make_token(void)
+{
+	if (softhsm_start(world.dir) < 0 || softhsm_token(world.dir, "line7") < 0)
+		world_die("no PKCS#11 token");
+	world_put(world.pin, SOFTHSM_PIN "\n", strlen(SOFTHSM_PIN) + 1);
+	str_fmt(world.key, sizeof world.key, "pkcs11:token=line7;object=dev?module-path=%s&pin-source=%s",
+	    SOFTHSM_MODULE, world.pin);
+}
+
 static void
 make_certificate(struct buf *enrollment)
 {
 	const struct cert_wish wish = { ID, 0, -1, world.emu->now.wall - 3600,
 		world.emu->now.wall + 10 * 365 * 86400 };
-	EVP_PKEY *key = make_key();
+	EVP_PKEY *key = is_elsewhere() ? make_hardware_key() : make_file_key();
 	X509 *x = make_cert(&wish, key, NULL, NULL);
 	BIO *text = BIO_new(BIO_s_mem());
 	uint8_t *der = NULL;
 	int n = i2d_X509(x, &der);
 
-	PEM_write_bio_PrivateKey(text, key, NULL, NULL, 0, NULL, NULL);
-	put_pem(text, world.key);
-	text = BIO_new(BIO_s_mem());
 	PEM_write_bio_X509(text, x);
 	put_pem(text, world.cert);
 	buf_puts(enrollment,
@@ -91,6 +137,7 @@ make_symmetric(struct buf *enrollment)
 static int
 configure(struct hf *h)
 {
+	int is_x509 = world.kind == HSM_X509;
 	const struct {
 		const char *name, *value;
 	} set[] = {
@@ -101,8 +148,9 @@ configure(struct hf *h)
 		{ "payload", "{\"line\": 7}" },
 		{ "registration-id", world.kind == HSM_SYMMETRIC ? ID : NULL },
 		{ "symmetric-key", world.kind == HSM_SYMMETRIC ? world.symmetric : NULL },
-		{ "cert", world.kind == HSM_X509 ? world.cert : NULL },
-		{ "key", world.kind == HSM_X509 ? world.key : NULL },
+		{ "cert", is_x509 && world.place != KEY_OF_VENDOR ? world.cert : NULL },
+		{ "key", is_x509 && world.place != KEY_OF_VENDOR ? world.key : NULL },
+		{ "hsm", world.place == KEY_OF_VENDOR ? "hsm:" : NULL },
 		{ "tpm", world.kind == HSM_TPM ? world.tcti : NULL },
 	};
 	int r = 0;
@@ -155,12 +203,13 @@ world_enroll(void)
 }
 
 void
-world_new(enum hsm_kind kind, const char *transport)
+world_new(enum hsm_kind kind, const char *transport, enum world_key place)
 {
 	const char *where = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
 
 	memset(&world, 0, sizeof world);
 	world.kind = kind;
+	world.place = place;
 	world.transport = transport;
 	str_fmt(world.dir, sizeof world.dir, "%s/holdfast-fault-XXXXXX", where);
 	if (mkdtemp(world.dir) == NULL)
@@ -169,20 +218,31 @@ world_new(enum hsm_kind kind, const char *transport)
 	str_fmt(world.cert, sizeof world.cert, "%s/cert", world.dir);
 	str_fmt(world.key, sizeof world.key, "%s/key", world.dir);
 	str_fmt(world.symmetric, sizeof world.symmetric, "%s/symmetric", world.dir);
+	str_fmt(world.pin, sizeof world.pin, "%s/pin", world.dir);
 	str_fmt(world.chip_dir, sizeof world.chip_dir, "%s/chip", world.dir);
-	if (kind == HSM_TPM && mkdir(world.chip_dir, 0700) < 0)
+	if (world_has_chip() && mkdir(world.chip_dir, 0700) < 0)
 		world_die("no folder for the TPM");
+	if (place == KEY_IN_TOKEN)
+		make_token();
+}
+
+int
+world_has_chip(void)
+{
+	return world.kind == HSM_TPM || world.place == KEY_IN_TPM;
 }
 
 void
 world_power(int on)
 {
-	if (world.kind != HSM_TPM)
+	if (!world_has_chip())
 		return;
 	swtpm_stop(world.chip);
 	world.chip = 0;
 	if (on && (world.chip = swtpm_start(world.chip_dir, world.tcti, sizeof world.tcti)) < 0)
 		world_die("swtpm does not start");
+	if (world.place == KEY_IN_TPM)
+		str_fmt(world.key, sizeof world.key, "tpm2:handle=0x81000201?tcti=%s", world.tcti);
 }
 
 void

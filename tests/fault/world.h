@@ -6,20 +6,24 @@
 #include "trip.h"
 
 #define WORLD_MESSAGES 3
+enum world_key { KEY_IN_FILE, KEY_IN_TOKEN, KEY_IN_TPM, KEY_OF_VENDOR }; /* of a certificate */
 struct world {
 	const char *transport;
 	enum hsm_kind kind;
-	char dir[64], state[96], cert[96], key[96], symmetric[96], tcti[200], chip_dir[96], service[400];
-	pid_t chip; /* 0: it has no power */
+	enum world_key place;
+	char dir[64], state[96], cert[96], pin[96], symmetric[96], tcti[200], chip_dir[96], service[400];
+	char key[400]; /* a file, or a URI */
+	pid_t chip;    /* 0: it has no power */
 	struct emu *emu;
 	int alone;    /* the device is not told of any DPS */
 	unsigned run; /* a number that the messages bear */
 	int acked[WORLD_MESSAGES];
 };
 extern struct world world;
-void world_new(enum hsm_kind, const char *transport); /* a folder; nothing runs yet */
-void world_power(int on);			      /* the TPM's, if there is one */
-void world_open(void);				      /* the emulator, with all that it knew */
+void world_new(enum hsm_kind, const char *transport, enum world_key); /* a folder; nothing runs yet */
+int world_has_chip(void);
+void world_power(int on); /* the TPM's, if there is one */
+void world_open(void);	  /* the emulator, with all that it knew */
 void world_enroll(void);
 void world_close(void);
 void world_free(void);

@@ -1,11 +1,24 @@
+#define _GNU_SOURCE		    /* memfd_create */
+#define OPENSSL_SUPPRESS_DEPRECATED /* engines */
+#include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <openssl/ec.h>
+#include <openssl/engine.h>
 #include <openssl/err.h>
 #include <openssl/hmac.h>
+#include <openssl/param_build.h>
 #include <openssl/pem.h>
+#include <openssl/provider.h>
+#include <openssl/rand.h>
+#include <openssl/rsa.h>
 #include <openssl/ssl.h>
+#include <openssl/store.h>
+#include <openssl/ui.h>
+#include <openssl/x509v3.h>
 #include <p11-kit/p11-kit.h>
 #include <p11-kit/uri.h>
 #include <poll.h>
@@ -16,6 +29,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -24,16 +38,20 @@
 #include <tss2/tss2_tctildr.h>
 #include <unistd.h>
 
+#include "hsm_client_data.h"
 #include "trip.h"
+#include "vendor.h"
 
 #define FRAMES	  12
 #define MOST_FDS  256
 #define MOST_POLL 20000
 
 enum name {
-#define CALL(type, name, params, args, failure) NAME_##name,
-#define HAND(name)				NAME_##name,
-#define TPM(name, params, args, failure)	NAME_##name,
+#define CALL(type, name, params, args, failure)	  NAME_##name,
+#define HAND(name)				  NAME_##name,
+#define TPM(name, params, args, failure)	  NAME_##name,
+#define TOKEN(name, params, args, failure)	  NAME_##name,
+#define VENDOR(type, name, params, args, failure) NAME_##name,
 #define SURE(name)
 #include "calls.h"
 	NAME_in_openssl,
@@ -42,18 +60,26 @@ enum name {
 #undef CALL
 #undef HAND
 #undef TPM
+#undef TOKEN
+#undef VENDOR
 };
 static const char *const names[] = {
-#define CALL(type, name, params, args, failure) #name,
-#define HAND(name)				#name,
-#define TPM(name, params, args, failure)	#name,
+#define CALL(type, name, params, args, failure)	  #name,
+#define HAND(name)				  #name,
+#define TPM(name, params, args, failure)	  #name,
+#define TOKEN(name, params, args, failure)	  #name,
+#define VENDOR(type, name, params, args, failure) #name,
 #include "calls.h"
 	"malloc inside OpenSSL",
 	"malloc inside jansson",
 #undef CALL
 #undef HAND
 #undef TPM
+#undef TOKEN
+#undef VENDOR
 };
+
+static const HSM_CLIENT_X509_V2_INTERFACE *vendor_x509(void);
 
 struct trip trip = { .name = -1 };
 static unsigned counts[NAMES], polls;
@@ -79,9 +105,9 @@ trip_is_inside(int name)
 }
 
 int
-trip_is_tpm(int name)
+trip_is_hardware(int name)
 {
-	return name >= NAME_Tss2_TctiLdr_Initialize && name <= NAME_Tss2_MU_UINT32_Unmarshal;
+	return name >= NAME_p11_kit_config_option && name <= NAME_Tss2_MU_UINT32_Unmarshal;
 }
 
 int
@@ -214,6 +240,12 @@ trip_released(void)
 	holds(&trip.memory, -1);
 }
 
+void
+trip_given(void)
+{
+	holds(&trip.memory, 1);
+}
+
 static int
 no(int code)
 {
@@ -261,15 +293,41 @@ no_tpm(void)
 		library--;                                                                                   \
 		return r;                                                                                    \
 	}
-/* What OpenSSL does for the TSS is not the device's: when memory is out, the TSS leaks. */
+/* What OpenSSL does for the TSS, a token or a vendor is not the device's: when memory is out, it is they who leak. */
+#define OTHERS(type, call, name, failure)                                                                    \
+	int before = library;                                                                                \
+	type r;                                                                                              \
+                                                                                                             \
+	if (fails(NAME_##name))                                                                              \
+		return failure;                                                                              \
+	library = 0;                                                                                         \
+	r = call;                                                                                            \
+	library = before;                                                                                    \
+	return r;
 #define TPM(name, params, args, failure)                                                                     \
 	TSS2_RC trip_##name params;                                                                          \
 	TSS2_RC trip_##name params                                                                           \
 	{                                                                                                    \
-		return fails(NAME_##name) ? (failure) : name args;                                           \
+		OTHERS(TSS2_RC, name args, name, failure)                                                    \
+	}
+static CK_FUNCTION_LIST token, *real_token; /* the device's, and what is behind it */
+#define TOKEN(name, params, args, failure)                                                                   \
+	static CK_RV trip_##name params                                                                      \
+	{                                                                                                    \
+		OTHERS(CK_RV, real_token->name args, name, failure)                                          \
+	}
+#define VENDOR(type, name, params, args, failure)                                                            \
+	static type trip_##name params                                                                       \
+	{                                                                                                    \
+		OTHERS(type, name args, name, failure)                                                       \
 	}
 #define HAND(name)
 #include "calls.h"
+#undef CALL
+#undef HAND
+#undef TPM
+#undef TOKEN
+#undef VENDOR
 
 /* memory */
 
@@ -325,24 +383,6 @@ trip_free(void *p)
 	if (p != NULL)
 		holds(&trip.memory, -1);
 	free(p);
-}
-
-char *trip_p11_kit_config_option(CK_FUNCTION_LIST *, const char *);
-char *
-trip_p11_kit_config_option(CK_FUNCTION_LIST *m, const char *name)
-{
-	return fails(NAME_p11_kit_config_option) ? NULL : got(p11_kit_config_option(m, name));
-}
-
-int trip_p11_kit_uri_format(P11KitUri *, P11KitUriType, char **);
-int
-trip_p11_kit_uri_format(P11KitUri *u, P11KitUriType type, char **text)
-{
-	int rc = fails(NAME_p11_kit_uri_format) ? P11_KIT_URI_UNEXPECTED : p11_kit_uri_format(u, type, text);
-
-	if (rc == P11_KIT_URI_OK)
-		got(*text);
-	return rc;
 }
 
 static void *
@@ -479,6 +519,28 @@ trip_rename(const char *from, const char *to)
 	if (trip.disk != NULL)
 		trip.disk->renamed(from, to);
 	return rename(from, to);
+}
+
+int trip_memfd_create(const char *, unsigned);
+int
+trip_memfd_create(const char *name, unsigned flags)
+{
+	return fails(NAME_memfd_create) ? no(EMFILE) : opened(memfd_create(name, flags));
+}
+
+int trip___isoc99_fscanf(FILE *, const char *, ...);
+int
+trip___isoc99_fscanf(FILE *f, const char *fmt, ...)
+{
+	va_list ap;
+	int r;
+
+	if (fails(NAME___isoc99_fscanf))
+		return EOF;
+	va_start(ap, fmt);
+	r = vfscanf(f, fmt, ap);
+	va_end(ap);
+	return r;
 }
 
 /* the network */
@@ -717,6 +779,24 @@ trip_SSL_CTX_ctrl(SSL_CTX *c, int what, long n, void *p)
 	return r;
 }
 
+/* Of a curve's name. */
+EVP_PKEY *trip_EVP_PKEY_Q_keygen(OSSL_LIB_CTX *, const char *, const char *, ...);
+EVP_PKEY *
+trip_EVP_PKEY_Q_keygen(OSSL_LIB_CTX *l, const char *which, const char *type, ...)
+{
+	EVP_PKEY *key;
+	va_list ap;
+
+	if (fails(NAME_EVP_PKEY_Q_keygen))
+		return no_ssl_memory();
+	va_start(ap, type);
+	library++;
+	key = EVP_PKEY_Q_keygen(l, which, type, va_arg(ap, const char *));
+	library--;
+	va_end(ap);
+	return key;
+}
+
 /*
  * jansson 2.14 cannot be read with when memory is out: a token that does not fit its buffer any more is copied past the end
  * of it. So nothing fails inside.
@@ -762,4 +842,106 @@ trip_json_pack(const char *fmt, ...)
 	library--;
 	va_end(ap);
 	return v;
+}
+
+/*
+ * PKCS#11: the device has a table of ours. What SoftHSM and p11-kit do is their own; who loads twice gets the same module.
+ */
+
+static CK_FUNCTION_LIST *
+real(CK_FUNCTION_LIST *m)
+{
+	return m == &token ? real_token : m;
+}
+
+static void
+fill_token(void)
+{
+	token = *real_token;
+#define CALL(type, name, params, args, failure)
+#define HAND(name)
+#define TPM(name, params, args, failure)
+#define TOKEN(name, params, args, failure) token.name = trip_##name;
+#define VENDOR(type, name, params, args, failure)
+#include "calls.h"
+}
+
+CK_FUNCTION_LIST *trip_p11_kit_module_load(const char *, int);
+CK_FUNCTION_LIST *
+trip_p11_kit_module_load(const char *path, int flags)
+{
+	if (fails(NAME_p11_kit_module_load))
+		return NULL;
+	real_token = p11_kit_module_load(path, flags);
+	if (real_token == NULL)
+		return NULL;
+	fill_token();
+	return &token;
+}
+
+CK_RV trip_p11_kit_module_initialize(CK_FUNCTION_LIST *);
+CK_RV
+trip_p11_kit_module_initialize(CK_FUNCTION_LIST *m){ OTHERS(
+    CK_RV, p11_kit_module_initialize(real(m)), p11_kit_module_initialize, CKR_HOST_MEMORY) }
+
+/* These two give back, and cannot fail. */
+CK_RV trip_p11_kit_module_finalize(CK_FUNCTION_LIST *);
+CK_RV
+trip_p11_kit_module_finalize(CK_FUNCTION_LIST *m)
+{
+	int before = library;
+	CK_RV r;
+
+	library = 0;
+	r = p11_kit_module_finalize(real(m));
+	library = before;
+	return r;
+}
+
+void trip_p11_kit_module_release(CK_FUNCTION_LIST *);
+void
+trip_p11_kit_module_release(CK_FUNCTION_LIST *m)
+{
+	p11_kit_module_release(real(m));
+}
+
+/* Texts that the device frees. */
+char *trip_p11_kit_config_option(CK_FUNCTION_LIST *, const char *);
+char *
+trip_p11_kit_config_option(CK_FUNCTION_LIST *m, const char *name)
+{
+	return fails(NAME_p11_kit_config_option) ? NULL : got(p11_kit_config_option(real(m), name));
+}
+
+int trip_p11_kit_uri_format(P11KitUri *, P11KitUriType, char **);
+int
+trip_p11_kit_uri_format(P11KitUri *u, P11KitUriType what, char **text)
+{
+	int r = fails(NAME_p11_kit_uri_format) ? P11_KIT_URI_UNEXPECTED : p11_kit_uri_format(u, what, text);
+
+	if (r == P11_KIT_URI_OK)
+		got(*text);
+	return r;
+}
+
+/* the custom HSM that is linked in */
+
+static const HSM_CLIENT_X509_V2_INTERFACE *
+vendor_x509(void)
+{
+	static const HSM_CLIENT_X509_V2_INTERFACE table = { sizeof table, trip_vendor_create, vendor_destroy,
+		trip_vendor_get_cert, trip_vendor_get_common_name, trip_vendor_get_public_key,
+		trip_vendor_get_algorithms, trip_vendor_sign_digest, NULL };
+
+	return &table;
+}
+
+int
+trip_vendor(void)
+{
+	const struct hf_hsm_table table = {
+		.size = sizeof table, .x509_init = trip_vendor_init, .x509_v2 = trip_vendor_x509
+	};
+
+	return device_hsm_link(&table);
 }

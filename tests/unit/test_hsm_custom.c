@@ -20,6 +20,26 @@
 #include "hsm_client_data.h"
 #include "make_cert.h"
 
+/* The order of the tables is a contract with libraries that were built long ago. */
+#define AT(table, member, n)                                                                                 \
+	_Static_assert(offsetof(HSM_CLIENT_##table##_INTERFACE, member) == (n) * sizeof(void *), #member)
+AT(X509, hsm_client_x509_create, 0);
+AT(X509, hsm_client_x509_destroy, 1);
+AT(X509, hsm_client_get_cert, 2);
+AT(X509, hsm_client_get_key, 3);
+AT(X509, hsm_client_get_common_name, 4);
+AT(TPM, hsm_client_tpm_create, 0);
+AT(TPM, hsm_client_tpm_destroy, 1);
+AT(TPM, hsm_client_activate_identity_key, 2);
+AT(TPM, hsm_client_get_ek, 3);
+AT(TPM, hsm_client_get_srk, 4);
+AT(TPM, hsm_client_sign_with_identity, 5);
+AT(KEY, hsm_client_key_create, 0);
+AT(KEY, hsm_client_key_destroy, 1);
+AT(KEY, hsm_client_get_symm_key, 2);
+AT(KEY, hsm_client_get_registration_name, 3);
+AT(KEY, hsm_client_set_symm_key_info, 4);
+
 static char dir[] = "/tmp/holdfast-custom-XXXXXX", libs[256];
 static struct hf_error err;
 static char *pem_cert, *pem_key;
@@ -449,6 +469,8 @@ names_library_and_function(void **state)
 			fail_msg("%s%s %s: works", faults[i].lib, faults[i].query, faults[i].fault);
 		if (inside && !strstr(err.text, where))
 			fail_msg("%s: \"%s\" does not name the library", faults[i].fault, err.text);
+		if (h && strstr(err.text, "no registration id"))
+			assert_string_equal(h->registration_id, "");
 		hsm_close(h);
 		if (strcmp(faults[i].lib, "is_not_there") != 0)
 			assert_int_equal(count(faults[i].lib, "fixture_open"), 0);
@@ -516,6 +538,8 @@ takes_a_linked_table(void **state)
 	assert_int_equal(hf_hsm_link(&small), HF_ERR_ARGS);
 	t.size = 0;
 	assert_int_equal(hf_hsm_link(&t), HF_ERR_ARGS);
+	t.size = sizeof t - 1;
+	assert_int_equal(hf_hsm_link(&t), HF_ERR_ARGS);
 	t.size = sizeof t;
 	assert_int_equal(hf_hsm_link(&t), 0);
 	assert_int_equal(hf_hsm_link(&t), HF_ERR_STATE);
@@ -550,7 +574,7 @@ resolves_the_alias_key(void **state)
 		{ "hsm:", "custom HSM" },
 		{ "hsm:/lib/x.so", "custom HSM" },
 		{ "symkey:/x", "symkey" },
-		{ "tpm2:%zz", "neither" },
+		{ "tpm2:%zz", "hexadecimal" },
 		{ "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "holds no private key" },
 		{ other_pem, "does not belong to the certificate" },
 	};

@@ -9,6 +9,7 @@
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/rsa.h>
+#include <openssl/ui.h>
 #include "hsm/hsm.h"
 
 static int
@@ -186,6 +187,40 @@ bears_anything(void **state)
 	assert_null(read_text("hello", 5));
 }
 
+static int asked;
+
+static int
+ask(UI *ui)
+{
+	(void)ui;
+	asked++;
+	return 0;
+}
+
+/* Nothing in a certificate is secret: an encrypted one is refused, and no person is asked. */
+static void
+asks_nobody_about_certificates(void **state)
+{
+	static const char encrypted[] = "-----BEGIN CERTIFICATE-----\nProc-Type: 4,ENCRYPTED\n"
+					"DEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\n"
+					"AAAAAAAAAAAAAAAAAAAAAA==\n-----END CERTIFICATE-----\n";
+	UI_METHOD *asker = UI_create_method("asker");
+	struct buf text = { 0 };
+	struct hf_error err = { 0 };
+	STACK_OF(X509) * chain;
+
+	(void)state;
+	UI_method_set_opener(asker, ask);
+	UI_set_default_method(asker);
+	assert_int_equal(buf_puts(&text, encrypted), 0);
+	assert_int_equal(hsm_pem_chain(&chain, &text, "it", &err), HF_ERR_KEY);
+	assert_null(chain);
+	assert_int_equal(asked, 0);
+	UI_set_default_method(NULL);
+	UI_destroy_method(asker);
+	buf_free(&text);
+}
+
 int
 main(void)
 {
@@ -194,6 +229,7 @@ main(void)
 		cmocka_unit_test(leaves_the_unusual_to_openssl),
 		cmocka_unit_test(asks_for_a_passphrase),
 		cmocka_unit_test(bears_anything),
+		cmocka_unit_test(asks_nobody_about_certificates),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,6 +41,7 @@ takes_apart(void **state)
 		{ "engine:zymkey_ssl", "engine", "zymkey_ssl", NULL, NULL },
 		{ "engine:pkcs11:pkcs11:token=a?x=1?so-path=/e.so&pin-source=/p", "engine",
 		    "pkcs11:pkcs11:token=a?x=1", "pin-source", "/p" },
+		{ "provider:tpm2:handle:1?auth-value=a", "provider", "tpm2:handle:1", "auth-value", "a" },
 		{ "hsm:", "hsm", "", NULL, NULL },
 		{ "hsm:/v/lib.so?type=x509&engine=e", "hsm", "/v/lib.so", "engine", "e" },
 	};
@@ -78,6 +79,7 @@ refuses(void **state)
 		const char *text, *words;
 	} is[] = { { "", "empty" }, { "vault:x", "\"vault:\"" }, { "file:a%zz", "hexadecimal" },
 		{ "file:a%00b", "zero" }, { "tpm2:handle=1?a=%", "hexadecimal" },
+		{ "tpm2:handle=1?auth%2Dvalue=a", "without any %" },
 		{ "hsm:?a&b&c&d&e&f&g&h&i&j&k&l&m&n&o&p&q", "more than 16" } };
 	struct uri u;
 
@@ -101,6 +103,8 @@ hides_secrets(void **state)
 		{ "engine:pkcs11:pkcs11:token=a;pin-value=1234;object=b",
 		    "engine:pkcs11:pkcs11:token=a;pin-value=...;object=b" },
 		{ "tpm2:handle=0x81000201?auth-value=geheim", "tpm2:handle=0x81000201?auth-value=..." },
+		{ "tpm2:handle=1?auth-value=a?b;c&tcti=d", "tpm2:handle=1?auth-value=...&tcti=d" },
+		{ "provider:tpm2:handle:1?auth-value=a;b?c", "provider:tpm2:handle:1?auth-value=..." },
 		{ "/etc/k.pem", "/etc/k.pem" },
 	};
 	char shown[200];
