@@ -188,6 +188,7 @@ key_import(void *key, int selection, const OSSL_PARAM params[])
 	r->owner = from->owner;
 	r->can = from->can;
 	r->raw_pss = from->raw_pss;
+	from->signer = NULL; /* it is this key's now, whatever OpenSSL goes on to do with it */
 	return 1;
 }
 
@@ -765,6 +766,7 @@ int
 remotekey_new(EVP_PKEY **out, struct signer *s, struct hf_error *err)
 {
 	struct remote *r = NULL;
+	char name[sizeof s->name];
 	int kind = EVP_PKEY_get_base_id(s->pub), rc;
 
 	*out = NULL;
@@ -782,10 +784,9 @@ remotekey_new(EVP_PKEY **out, struct signer *s, struct hf_error *err)
 		    s->name);
 	else
 		rc = look_at_salt(r, err);
+	(void)str_fmt(name, sizeof name, "%s", s->name);
 	if (rc == 0 && !make(out, r))
-		rc = err_ssl(err, HF_ERR_KEY, "%s: OpenSSL does not take the key", s->name);
-	if (rc == 0)
-		r->signer = NULL; /* it is the new key's now */
+		rc = err_ssl(err, HF_ERR_KEY, "%s: OpenSSL does not take the key", name);
 	release(r);
 	return rc;
 }
