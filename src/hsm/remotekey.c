@@ -17,6 +17,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include "base/str.h"
+#include "hsm/guard.h"
 #include "hsm/key.h"
 #include "hsm/pss.h"
 
@@ -96,6 +97,7 @@ static int
 sign(struct remote *r, enum sign_alg alg, enum sign_hash h, const uint8_t *digest, size_t n, uint8_t *sig,
     size_t *len, struct hf_error *err)
 {
+	struct guard guard;
 	int rc;
 
 	if (foreign_process(r))
@@ -111,9 +113,9 @@ sign(struct remote *r, enum sign_alg alg, enum sign_hash h, const uint8_t *diges
 		    hashes[h].name);
 	if (!r->signer->ops->shared)
 		pthread_mutex_lock(&r->lock);
-	ERR_set_mark();
+	guard_begin(&guard);
 	rc = call(r, alg, h, digest, n, sig, len, err);
-	ERR_pop_to_mark();
+	guard_end(&guard);
 	if (!r->signer->ops->shared)
 		pthread_mutex_unlock(&r->lock);
 	if (rc < 0 && err->code == 0)
@@ -125,11 +127,14 @@ static void
 release(void *p)
 {
 	struct remote *r = p;
+	struct guard guard;
 
 	if (!r || atomic_fetch_sub(&r->refs, 1) > 1)
 		return;
+	guard_begin(&guard);
 	if (r->signer && !foreign_process(r))
 		r->signer->ops->close(r->signer);
+	guard_end(&guard);
 	pthread_mutex_destroy(&r->lock);
 	free(r);
 }
