@@ -1,4 +1,5 @@
 #include <string.h>
+#include "hsm/guard.h"
 #include "hsm/key.h"
 
 /* What a build leaves out is refused by name. */
@@ -42,13 +43,16 @@ open_parsed(EVP_PKEY **out, const struct uri *u, const struct key_open *o, struc
 int
 key_open(EVP_PKEY **out, const char *text, const struct key_open *o, struct hf_error *err)
 {
+	struct guard guard;
 	struct uri u;
 	int rc = uri_get(&u, text, err);
 
 	*out = NULL;
 	if (rc < 0)
 		return rc;
+	guard_begin(&guard);
 	rc = open_parsed(out, &u, o, err);
+	guard_end(&guard);
 	uri_fini(&u);
 	return rc;
 }

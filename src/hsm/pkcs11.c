@@ -193,12 +193,12 @@ static int
 key_sign(struct signer *s, enum sign_alg alg, enum sign_hash hash, const uint8_t *digest, size_t n,
     uint8_t *sig, size_t *len, struct hf_error *err)
 {
-	struct pkcs11_guard guard;
+	struct guard guard;
 	int rc;
 
-	pkcs11_guard(&guard);
+	guard_begin(&guard);
 	rc = sign_any((struct key *)s, alg, hash, digest, n, sig, len, err);
-	pkcs11_unguard(&guard);
+	guard_end(&guard);
 	return rc;
 }
 
@@ -206,13 +206,13 @@ static int
 key_raw(struct signer *s, const uint8_t *em, size_t n, uint8_t *out, struct hf_error *err)
 {
 	CK_MECHANISM how = { CKM_RSA_X_509, NULL, 0 };
-	struct pkcs11_guard guard;
+	struct guard guard;
 	size_t len = n;
 	int rc;
 
-	pkcs11_guard(&guard);
+	guard_begin(&guard);
 	rc = sign_rsa((struct key *)s, &how, em, n, out, &len, err);
-	pkcs11_unguard(&guard);
+	guard_end(&guard);
 	return rc;
 }
 
@@ -220,11 +220,11 @@ static void
 key_close(struct signer *s)
 {
 	struct key *k = (struct key *)s;
-	struct pkcs11_guard guard;
+	struct guard guard;
 
-	pkcs11_guard(&guard);
+	guard_begin(&guard);
 	pkcs11_close(&k->p);
-	pkcs11_unguard(&guard);
+	guard_end(&guard);
 	EVP_PKEY_free(s->pub);
 	str_free(&k->uri);
 	buf_free(&k->pin);
@@ -318,15 +318,15 @@ int
 key_pkcs11_open(EVP_PKEY **out, const struct uri *uri, const struct key_open *open, struct hf_error *err)
 {
 	struct key *k = calloc(1, sizeof *k);
-	struct pkcs11_guard guard;
+	struct guard guard;
 	int rc;
 
 	if (!k)
 		return err_memory(err);
 	k->signer.ops = &ops;
-	pkcs11_guard(&guard);
+	guard_begin(&guard);
 	rc = open_key(k, uri, open, err);
-	pkcs11_unguard(&guard);
+	guard_end(&guard);
 	k->p.from = NULL;
 	if (rc == 0)
 		return remotekey_new(out, &k->signer, err);

@@ -5,7 +5,6 @@
  *	pkcs11_token.c	the way to it: modules, the one token that a URI means, a session, the PIN
  *	pkcs11_object.c	what is in the token: keys, their public halves, their names
  *	pkcs11_error.c	what a module said, as a sentence
- *	pkcs11_guard.c	what modules leave behind, swept up
  *	pkcs11_make.c	keys that are made, and looked at
  *
  * p11-kit counts who uses a module and initializes it once in a process. Whether the user is logged in belongs to the process and
@@ -13,9 +12,9 @@
  */
 #ifndef HSM_PKCS11_H
 #define HSM_PKCS11_H
-#include <signal.h>
 #include <p11-kit/p11-kit.h>
 #include <p11-kit/uri.h>
+#include "hsm/guard.h"
 #include "hsm/key.h"
 
 #define PKCS11_MODULES 32 /* as many as are used at once */
@@ -73,15 +72,6 @@ void pkcs11_label(
     struct pkcs11 *, CK_OBJECT_HANDLE, char *dst, size_t cap); /* "dev", or "id 0a1b"; harmless to print */
 /* Appends the URI that names this object, with the module and the PIN's source as they were named. */
 int pkcs11_put_uri(struct pkcs11 *, CK_OBJECT_HANDLE, struct buf *, struct hf_error *);
-
-/* pkcs11_guard.c: modules are called between these two. SoftHSM leaves words on the queue of the OpenSSL that it shares with us;
- * p11-kit's client writes to a server that is gone, and a SIGPIPE would end the program. */
-struct pkcs11_guard {
-	sigset_t mask;
-	int was_pending;
-};
-void pkcs11_guard(struct pkcs11_guard *);
-void pkcs11_unguard(struct pkcs11_guard *);
 
 /* pkcs11_error.c: "<name>: cannot <words>: CKR_...: <what it means>; <what to do>". HF_ERR_KEY, or
  * HF_ERR_UNSUPPORTED where the token cannot do such a thing. */

@@ -153,14 +153,14 @@ make(struct pkcs11 *p, const struct uri *uri, const struct key_kind *kind, struc
 int
 key_pkcs11_make(const struct uri *uri, const struct key_kind *kind, struct buf *made, struct hf_error *err)
 {
-	struct pkcs11_guard guard;
+	struct guard guard;
 	struct pkcs11 p = { 0 };
 	int rc;
 
-	pkcs11_guard(&guard);
+	guard_begin(&guard);
 	rc = make(&p, uri, kind, made, err);
 	pkcs11_close(&p);
-	pkcs11_unguard(&guard);
+	guard_end(&guard);
 	return rc;
 }
 
@@ -241,13 +241,13 @@ each(struct pkcs11 *p, const struct uri *uri, key_each_fn *fn, void *ctx, struct
 int
 key_pkcs11_each(const struct uri *uri, key_each_fn *fn, void *ctx, struct hf_error *err)
 {
-	struct pkcs11_guard guard;
+	struct guard guard;
 	struct pkcs11 p = { 0 };
 	int rc;
 
-	pkcs11_guard(&guard);
+	guard_begin(&guard);
 	rc = each(&p, uri, fn, ctx, err);
 	pkcs11_close(&p);
-	pkcs11_unguard(&guard);
+	guard_end(&guard);
 	return rc;
 }

@@ -17,6 +17,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include "base/str.h"
+#include "hsm/guard.h"
 #include "hsm/key.h"
 #include "hsm/pss.h"
 
@@ -97,6 +98,7 @@ static int
 sign(struct remote *r, enum sign_alg alg, enum sign_hash h, const uint8_t *digest, size_t n, uint8_t *sig,
     size_t *len, struct hf_error *err)
 {
+	struct guard guard;
 	int rc;
 
 	if (foreign_process(r))
@@ -112,9 +114,9 @@ sign(struct remote *r, enum sign_alg alg, enum sign_hash h, const uint8_t *diges
 		    hashes[h].name);
 	if (!r->signer->ops->shared)
 		pthread_mutex_lock(&r->lock);
-	ERR_set_mark();
+	guard_begin(&guard);
 	rc = call(r, alg, h, digest, n, sig, len, err);
-	ERR_pop_to_mark();
+	guard_end(&guard);
 	if (!r->signer->ops->shared)
 		pthread_mutex_unlock(&r->lock);
 	if (rc < 0 && err->code == 0)
@@ -126,11 +128,14 @@ static void
 release(void *p)
 {
 	struct remote *r = p;
+	struct guard guard;
 
 	if (!r || atomic_fetch_sub(&r->refs, 1) > 1)
 		return;
+	guard_begin(&guard);
 	if (r->signer && !foreign_process(r))
 		r->signer->ops->close(r->signer);
+	guard_end(&guard);
 	pthread_mutex_destroy(&r->lock);
 	free(r);
 }
@@ -189,6 +194,7 @@ key_import(void *key, int selection, const OSSL_PARAM params[])
 	r->owner = from->owner;
 	r->can = from->can;
 	r->raw_pss = from->raw_pss;
+	from->signer = NULL; /* it is this key's now, whatever OpenSSL goes on to do with it */
 	return 1;
 }
 
@@ -791,6 +797,7 @@ int
 remotekey_new(EVP_PKEY **out, struct signer *s, struct hf_error *err)
 {
 	struct remote *r = NULL;
+	char name[sizeof s->name];
 	int kind = EVP_PKEY_get_base_id(s->pub), rc;
 
 	*out = NULL;
@@ -808,10 +815,9 @@ remotekey_new(EVP_PKEY **out, struct signer *s, struct hf_error *err)
 		    s->name);
 	else
 		rc = look_at_salt(r, err);
+	(void)str_fmt(name, sizeof name, "%s", s->name);
 	if (rc == 0 && !make(out, r))
-		rc = err_ssl(err, HF_ERR_KEY, "%s: OpenSSL does not take the key", s->name);
-	if (rc == 0)
-		r->signer = NULL; /* it is the new key's now */
+		rc = err_ssl(err, HF_ERR_KEY, "%s: OpenSSL does not take the key", name);
 	release(r);
 	return rc;
 }

@@ -18,6 +18,7 @@
 #ifndef HSM_TPM2_H
 #define HSM_TPM2_H
 #include <tss2/tss2_esys.h>
+#include "hsm/guard.h"
 #include "hsm/hsm.h"
 #include "hsm/uri.h"
 
@@ -37,6 +38,7 @@ struct tpm2_visitor {
 	struct tpm2_chip *chip;
 	ESYS_CONTEXT *esys;  /* valid after tpm2_enter() */
 	unsigned connection; /* the one that our ESYS handles belong to */
+	struct guard guard;  /* while it is inside */
 	TPM2B_AUTH owner, endorsement;
 	const char
 	    *ask; /* where a password comes from, for the sentence that the TPM refuses it; NULL: nowhere */

@@ -266,7 +266,9 @@ tpm2_enter(struct tpm2_visitor *v, struct hf_error *err)
 	int rc, fresh;
 
 	pthread_mutex_lock(&c->lock);
+	guard_begin(&v->guard);
 	if (!c->line && (rc = connect_chip(c, err)) < 0) {
+		guard_end(&v->guard);
 		pthread_mutex_unlock(&c->lock);
 		return rc;
 	}
@@ -292,6 +294,7 @@ tpm2_leave(struct tpm2_visitor *v)
 	if (v->chip->broken)
 		disconnect(v->chip);
 	v->esys = NULL;
+	guard_end(&v->guard);
 	pthread_mutex_unlock(&v->chip->lock);
 }
 

@@ -596,6 +596,23 @@ removed_in_the_middle(void **state)
 		}
 }
 
+/* A TPM behind a socket that nobody reads any more: the program gets an error, and no SIGPIPE. */
+static void
+goes_away(void **state)
+{
+	EVP_PKEY *key = open_key("handle=0x81000201", "");
+
+	(void)state;
+	assert_true(signs(key, EVP_sha256(), 0));
+	swtpm_stop(chip);
+	for (int i = 0; i < 2; i++)
+		assert_false(signs(key, EVP_sha256(), 0));
+	chip = swtpm_start(dir, tcti, sizeof tcti);
+	assert_true(chip > 0);
+	assert_true(signs(key, EVP_sha256(), 0));
+	EVP_PKEY_free(key);
+}
+
 static int
 count(void *ctx, const char *uri, const char *what)
 {
@@ -732,6 +749,7 @@ main(void)
 		cmocka_unit_test(commands_of_a_file),
 		cmocka_unit_test(any_command_may_fail),
 		cmocka_unit_test(removed_in_the_middle),
+		cmocka_unit_test(goes_away),
 		cmocka_unit_test(makes_at_handles),
 		cmocka_unit_test(makes_files),
 	};

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <time.h>
 #include <openssl/err.h>
-#include "hsm/pkcs11.h"
+#include "hsm/guard.h"
 
 static void
 only_pipe(sigset_t *set)
@@ -13,7 +13,7 @@ only_pipe(sigset_t *set)
 }
 
 void
-pkcs11_guard(struct pkcs11_guard *g)
+guard_begin(struct guard *g)
 {
 	sigset_t set;
 
@@ -25,7 +25,7 @@ pkcs11_guard(struct pkcs11_guard *g)
 }
 
 void
-pkcs11_unguard(struct pkcs11_guard *g)
+guard_end(struct guard *g)
 {
 	static const struct timespec now;
 	sigset_t set;
