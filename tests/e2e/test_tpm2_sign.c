@@ -5,8 +5,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <dlfcn.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/un.h>
+#include <sys/socket.h>
+#include <sys/prctl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -596,17 +600,67 @@ removed_in_the_middle(void **state)
 		}
 }
 
-/* A TPM behind a socket that nobody reads any more: the program gets an error, and no SIGPIPE. */
+static int
+listen_at(const char *name)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	snprintf(at.sun_path, sizeof at.sun_path, "%s/%s", dir, name);
+	unlink(at.sun_path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+	assert_int_equal(listen(fd, 16), 0);
+	return fd;
+}
+
+/* Something in the TPM's place that takes connections, and hangs up. */
+static pid_t
+start_rude(const char *name)
+{
+	int fd = listen_at(name);
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			close(accept(fd, NULL, NULL));
+	}
+	close(fd);
+	return pid;
+}
+
+static void
+stop_rude(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+/* The program gets an error, and no SIGPIPE. tss2 does not give back all when a simulator hangs up: in a process of its own. */
 static void
 goes_away(void **state)
 {
 	EVP_PKEY *key = open_key("handle=0x81000201", "");
+	pid_t rude[2], pid;
+	int status, bad = 0;
 
 	(void)state;
 	assert_true(signs(key, EVP_sha256(), 0));
 	swtpm_stop(chip);
-	for (int i = 0; i < 2; i++)
-		assert_false(signs(key, EVP_sha256(), 0));
+	assert_false(signs(key, EVP_sha256(), 0));
+	rude[0] = start_rude("tpm");
+	rude[1] = start_rude("tpm.ctrl");
+	pid = fork();
+	if (pid == 0) {
+		signal(SIGPIPE, SIG_DFL); /* whatever started us */
+		for (int i = 0; i < 30; i++)
+			bad |= signs(key, EVP_sha256(), 0);
+		_exit(bad);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	stop_rude(rude[0]);
+	stop_rude(rude[1]);
+	assert_int_equal(status, 0);
 	chip = swtpm_start(dir, tcti, sizeof tcti);
 	assert_true(chip > 0);
 	assert_true(signs(key, EVP_sha256(), 0));
