@@ -29,6 +29,14 @@ papers() {
 	issue group
 }
 
+# A row's own: the engine pkcs11 finds no key while SoftHSM makes another one in the same token.
+make_token() {
+	export SOFTHSM2_CONF=$PWD/softhsm.conf
+	mkdir tokens
+	printf 'directories.tokendir = %s\nlog.level = ERROR\n' "$PWD/tokens" >softhsm.conf
+	softhsm2-util --init-token --free --label line7 --pin 1234 --so-pin 567890 >softhsm.out
+}
+
 # make ROW: the row's papers; key is how Holdfast is told of its key, and program what is told
 make() {
 	local object chip
@@ -67,10 +75,12 @@ make() {
 		;;
 	pkcs11-*)
 		key=pkcs11:$object
+		make_token
 		run holdfast key make "$key" --type "$type"
 		;;
 	engine-pkcs11)
 		key=engine:pkcs11:pkcs11:$object
+		make_token
 		run holdfast key make "pkcs11:$object" --type rsa2048
 		;;
 	engine-zymkey) # nobody but its certificate knows the public half
@@ -242,10 +252,7 @@ certificate ca --authority
 echo basicConstraints=critical,CA:FALSE >device.ext
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -keyout server.key -out server.pem -days 2 \
 	-subj /CN=stranger -addext subjectAltName=DNS:$dps 2>openssl.out
-export SOFTHSM2_CONF=$dir/softhsm.conf TSS2_LOG=all+NONE
-mkdir tokens
-printf 'directories.tokendir = %s\nlog.level = ERROR\n' "$dir/tokens" >softhsm.conf
-softhsm2-util --init-token --free --label line7 --pin 1234 --so-pin 567890 >softhsm.out
+export TSS2_LOG=all+NONE
 echo 1234 >pin
 for chip in $chips; do
 	start_tpm "$chip"
