@@ -29,7 +29,7 @@ papers() {
 	issue group
 }
 
-# A row's own: the engine pkcs11 finds no key while SoftHSM makes another one in the same token.
+# A row's own: of several processes that use a token of SoftHSM's at once, one sometimes does not see it.
 make_token() {
 	export SOFTHSM2_CONF=$PWD/softhsm.conf
 	mkdir tokens
