@@ -1,8 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include "base/b64.h"
 #include "base/str.h"
 #include "hsm/custom.h"
 
@@ -52,26 +50,6 @@ take_public(
 	return custom_take(&t->session, rc, p, n, name, PUBLIC_MAX, out, err);
 }
 
-/* The same names as a TPM's that Holdfast speaks with itself: a state file may move between the two. */
-static int
-set_names(struct tpm *t, const uint8_t *ek, size_t n, struct hf_error *err)
-{
-	size_t head = n > 2 && (size_t)(ek[0] << 8 | ek[1]) == n - 2 ? 2 : 0;
-	struct buf id = { 0 };
-	uint8_t hash[32];
-	int rc;
-
-	if (!EVP_Digest(ek, n, hash, NULL, EVP_sha256(), NULL) ||
-	    !EVP_Digest(ek + head, n - head, t->hsm.fingerprint, NULL, EVP_sha256(), NULL))
-		return err_ssl(err, HF_ERR_OTHER, "cannot hash the endorsement key");
-	rc = b32_put(&id, hash, sizeof hash);
-	if (rc == 0)
-		rc = str_copy(
-		    t->hsm.registration_id, sizeof t->hsm.registration_id, buf_data(&id), buf_size(&id));
-	buf_free(&id);
-	return rc < 0 ? err_memory(err) : 0;
-}
-
 static int
 identity(struct hsm *h, int persist, struct buf *ek, struct buf *srk, struct hf_error *err)
 {
@@ -86,7 +64,7 @@ identity(struct hsm *h, int persist, struct buf *ek, struct buf *srk, struct hf_
 	if (rc == 0)
 		rc = take_public(t, t->table->hsm_client_get_srk, "hsm_client_get_srk", srk, err);
 	if (rc == 0)
-		rc = set_names(t, buf_data(ek) + had, buf_size(ek) - had, err);
+		rc = hsm_name_tpm(h, buf_data(ek) + had, buf_size(ek) - had, err);
 	return rc;
 }
 

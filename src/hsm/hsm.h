@@ -66,6 +66,9 @@ void hsm_close(struct hsm *);	    /* the last holder closes it; NULL is fine */
 /* SHA-256 that stands for the key itself (EK's name, public key's hash, a MAC of a fixed text), as 64 hex digits: what a
  * state file is bound to. Of a TPM it is known after identity(); HF_ERR_STATE before. */
 int hsm_fingerprint(struct hsm *, char hex[65], struct hf_error *);
+/* A TPM is called by its EK (TPM2B_PUBLIC): the registration id hashes all of it, the fingerprint what stands behind its size. So a
+ * state file may move between a TPM that Holdfast speaks with itself and the same one behind a custom HSM. */
+int hsm_name_tpm(struct hsm *, const uint8_t *ek, size_t n, struct hf_error *);
 
 /* pem.c: the private key in a PEM text. OpenSSL's decoders leave copies of it in memory that they give back; for RSA and EC keys
  * this leaves none. NULL: OpenSSL's queue says why. */

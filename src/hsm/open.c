@@ -1,4 +1,5 @@
 #include <string.h>
+#include "base/b64.h"
 #include "base/str.h"
 #include "hsm/hsm.h"
 
@@ -88,4 +89,22 @@ hsm_fingerprint(struct hsm *h, char hex[65], struct hf_error *err)
 		return err_set(err, HF_ERR_STATE, "the TPM has not been asked yet who it is");
 	str_hex(hex, h->fingerprint, sizeof h->fingerprint);
 	return 0;
+}
+
+int
+hsm_name_tpm(struct hsm *h, const uint8_t *ek, size_t n, struct hf_error *err)
+{
+	size_t head = n > 2 && (size_t)(ek[0] << 8 | ek[1]) == n - 2 ? 2 : 0;
+	struct buf id = { 0 };
+	uint8_t hash[32];
+	int rc;
+
+	if (!EVP_Digest(ek, n, hash, NULL, EVP_sha256(), NULL) ||
+	    !EVP_Digest(ek + head, n - head, h->fingerprint, NULL, EVP_sha256(), NULL))
+		return err_ssl(err, HF_ERR_OTHER, "cannot hash the endorsement key");
+	rc = b32_put(&id, hash, sizeof hash);
+	if (rc == 0)
+		rc = str_copy(h->registration_id, sizeof h->registration_id, buf_data(&id), buf_size(&id));
+	buf_free(&id);
+	return rc < 0 ? err_memory(err) : 0;
 }

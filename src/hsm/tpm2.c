@@ -2,8 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include "base/b64.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "hsm/tpm2.h"
@@ -29,25 +27,6 @@ leave(struct tpm2 *t)
 	tpm2_leave(&t->tpm);
 }
 
-/* The registration id hashes the whole TPM2B_PUBLIC, the key's name what stands behind its size. */
-static int
-set_names(struct tpm2 *t, const uint8_t *ek, size_t n, struct hf_error *err)
-{
-	struct buf id = { 0 };
-	uint8_t hash[32];
-	int rc;
-
-	if (!EVP_Digest(ek, n, hash, NULL, EVP_sha256(), NULL) ||
-	    !EVP_Digest(ek + 2, n - 2, t->hsm.fingerprint, NULL, EVP_sha256(), NULL))
-		return err_ssl(err, HF_ERR_OTHER, "cannot hash the endorsement key");
-	rc = b32_put(&id, hash, sizeof hash);
-	if (rc == 0)
-		rc = str_copy(
-		    t->hsm.registration_id, sizeof t->hsm.registration_id, buf_data(&id), buf_size(&id));
-	buf_free(&id);
-	return rc < 0 ? err_memory(err) : 0;
-}
-
 static int
 identity(struct hsm *h, int persist, struct buf *ek, struct buf *srk, struct hf_error *err)
 {
@@ -64,7 +43,7 @@ identity(struct hsm *h, int persist, struct buf *ek, struct buf *srk, struct hf_
 	if (rc == 0)
 		rc = tpm2_put_public(srk, &t->srk.area, err);
 	if (rc == 0)
-		rc = set_names(t, buf_data(ek) + had, buf_size(ek) - had, err);
+		rc = hsm_name_tpm(h, buf_data(ek) + had, buf_size(ek) - had, err);
 	leave(t);
 	return rc;
 }
