@@ -111,6 +111,8 @@ accepted(const char *cert, const char *uri, int certificates, const char *id)
 	if (hsm_x509_open(&h, cert, uri, NULL, &err) < 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(h->kind, HSM_X509);
+	if (h->blocks && h->ops->identity(h, 0, NULL, NULL, &err) < 0) /* a passphrase may be waited for */
+		fail_msg("%s", err.text);
 	assert_string_equal(h->registration_id, id);
 	assert_null(h->ops->hmac);
 	assert_int_equal(h->ops->certificate(h, &got, &err), 0);
@@ -138,6 +140,32 @@ opens(void **state)
 	accepted(chain, uri, 2, "press-7");
 	snprintf(uri, sizeof uri, "FILE:%s", one);
 	accepted(chain, uri, 2, "press-7");
+}
+
+static void
+opens_with_a_passphrase(void **state)
+{
+	const char *files[] = { locked, oldlocked };
+	struct hsm *h;
+	char uri[200];
+	FILE *f = fopen(junk, "w"); /* any file will do */
+
+	(void)state;
+	fputs("secret\n", f);
+	fclose(f);
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(uri, sizeof uri, "file:%s?passphrase-source=%s", files[i], junk);
+		accepted(chain, uri, 2, "press-7");
+	}
+	f = fopen(junk, "w");
+	fputs("wrong", f);
+	fclose(f);
+	err_clear(&err);
+	assert_int_equal(hsm_x509_open(&h, chain, uri, NULL, &err), 0);
+	assert_int_equal(h->ops->identity(h, 0, NULL, NULL, &err), HF_ERR_KEY);
+	assert_non_null(strstr(err.text, "the passphrase does not open it"));
+	assert_null(strstr(err.text, "wrong"));
+	hsm_close(h);
 }
 
 static void
@@ -175,7 +203,8 @@ refuses(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(opens), cmocka_unit_test(refuses) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(opens), cmocka_unit_test(refuses),
+		cmocka_unit_test(opens_with_a_passphrase) };
 
 	return cmocka_run_group_tests(tests, make, clean);
 }

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -80,7 +81,7 @@ opens_a_tpm_lazily(void **state)
 static void
 lives_as_long_as_it_is_held(void **state)
 {
-	char path[] = "/tmp/holdfast-open-XXXXXX", one[65], two[65];
+	char path[] = "/tmp/holdfast-open-XXXXXX", one[65], two[65], uri[64];
 	const struct hsm_settings device = { .symmetric_key = path, .registration_id = "dev-1" };
 	const struct hsm_settings group = { .group_key = path, .registration_id = "dev-1" };
 	struct hf_error err = { 0 };
@@ -96,6 +97,13 @@ lives_as_long_as_it_is_held(void **state)
 	assert_ptr_equal(hsm_hold(h), h);
 	hsm_close(h);
 	assert_int_equal(h->ops->hmac(h, "x", 1, mac, &err), 0);
+	hsm_close(h);
+	snprintf(uri, sizeof uri, "symkey:%s", path);
+	assert_int_equal(
+	    hsm_open(&h, &(struct hsm_settings){ .key = uri, .registration_id = "dev-1" }, &err), 0);
+	assert_int_equal(h->kind, HSM_SYMMETRIC);
+	assert_int_equal(hsm_fingerprint(h, two, &err), 0);
+	assert_string_equal(one, two);
 	hsm_close(h);
 	assert_int_equal(hsm_open(&h, &group, &err), 0);
 	assert_int_equal(hsm_fingerprint(h, two, &err), 0);
