@@ -11,7 +11,8 @@ struct kept {
 	void (*drop)(void *what);
 	void *what;
 };
-static pthread_once_t index_once = PTHREAD_ONCE_INIT, asker_once = PTHREAD_ONCE_INIT;
+static pthread_mutex_t making =
+    PTHREAD_MUTEX_INITIALIZER; /* of the two that OpenSSL gives, in a second try if need be */
 static pthread_mutex_t pins = PTHREAD_MUTEX_INITIALIZER; /* a key may ask while it signs */
 static int kept_index = -1;
 static UI_METHOD *asker;
@@ -33,6 +34,8 @@ foreign_pin_get(
 	char what[160];
 	int rc;
 
+	if (!foreign_asker()) /* without it, OpenSSL would ask at the terminal */
+		return err_memory(err);
 	snprintf(what, sizeof what, "PIN of the %s", name);
 	rc = secret_of_uri(&got.secret, u, "pin-source", "pin-value", what, log, err);
 	if (rc == 0)
@@ -67,19 +70,17 @@ answer(UI *ui, UI_STRING *question)
 	return ok;
 }
 
-static void
-make_asker(void)
-{
-	asker = UI_create_method("holdfast");
-	if (asker)
-		UI_method_set_reader(asker, answer);
-}
-
 UI_METHOD *
 foreign_asker(void)
 {
-	pthread_once(&asker_once, make_asker);
-	return asker;
+	UI_METHOD *made;
+
+	pthread_mutex_lock(&making);
+	if (!asker && (asker = UI_create_method("holdfast")))
+		UI_method_set_reader(asker, answer);
+	made = asker;
+	pthread_mutex_unlock(&making);
+	return made;
 }
 
 static const char *
@@ -164,24 +165,31 @@ copy_kept(CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, void **value, int i, l
 	return 1;
 }
 
-static void
-make_index(void)
+static int
+index_of_kept(void)
 {
-	kept_index = CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_EVP_PKEY, 0, NULL, NULL, copy_kept, free_kept);
+	int made;
+
+	pthread_mutex_lock(&making);
+	if (kept_index < 0)
+		kept_index =
+		    CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_EVP_PKEY, 0, NULL, NULL, copy_kept, free_kept);
+	made = kept_index;
+	pthread_mutex_unlock(&making);
+	return made;
 }
 
 /* At the public half, which is the signer's alone: engines may hold on to the other one. */
 static int
 keep(EVP_PKEY *pub, const struct foreign *f)
 {
-	struct kept *k;
+	int i = index_of_kept();
+	struct kept *k = i < 0 ? NULL : malloc(sizeof *k);
 
-	pthread_once(&index_once, make_index);
-	k = kept_index < 0 ? NULL : malloc(sizeof *k);
 	if (!k)
 		return 0;
 	*k = (struct kept){ f->drop, f->what };
-	if (EVP_PKEY_set_ex_data(pub, kept_index, k))
+	if (EVP_PKEY_set_ex_data(pub, i, k))
 		return 1;
 	free(k);
 	return 0;
@@ -240,6 +248,13 @@ try_out(EVP_PKEY *key, EVP_PKEY *pub, const char *name, struct hf_error *err)
 	return rc;
 }
 
+void
+foreign_leave(OSSL_LIB_CTX *home)
+{
+	if (home)
+		OPENSSL_thread_stop_ex(home);
+}
+
 int
 foreign_wrap(EVP_PKEY **out, const struct foreign *f, const char *name, struct hf_error *err)
 {
@@ -248,6 +263,7 @@ foreign_wrap(EVP_PKEY **out, const struct foreign *f, const char *name, struct h
 	int rc;
 
 	*out = NULL;
+	foreign_leave(f->home);
 	if (!pub || !keep(pub, f)) {
 		rc =
 		    pub ? err_memory(err)

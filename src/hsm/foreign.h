@@ -44,4 +44,7 @@ struct foreign {
 	void *what;
 };
 int foreign_wrap(EVP_PKEY **, const struct foreign *, const char *name, struct hf_error *);
+/* OpenSSL keeps something for each thread that has worked in a context, and knows of it still when the thread ends after the context:
+ * who leaves a home takes it along. NULL is fine. */
+void foreign_leave(OSSL_LIB_CTX *home);
 #endif

@@ -43,14 +43,16 @@ static int
 sign(struct signer *s, enum sign_alg alg, enum sign_hash h, const uint8_t *digest, size_t n, uint8_t *sig,
     size_t *len, struct hf_error *err)
 {
+	struct wrap *w = (struct wrap *)s;
 	EVP_PKEY_CTX *ctx;
 	int ready, done;
 
 	ERR_clear_error();
-	ctx = begin((struct wrap *)s);
+	ctx = begin(w);
 	ready = prepare(ctx, alg, h);
 	done = ready && EVP_PKEY_sign(ctx, sig, len, digest, n) == 1;
 	EVP_PKEY_CTX_free(ctx);
+	foreign_leave(w->home);
 	if (done)
 		return 0;
 	if (ready)

@@ -4,6 +4,7 @@
  *	CALL(type, name, parameters, arguments, failure)	can fail: the wrapper calls it, or gives `failure`
  *	HAND(name)						the same, but the wrapper is written out in wrap.c
  *	TPM(name, parameters, arguments, failure)		a CALL that answers a TSS2_RC
+ *	FRAIL(type, name, parameters, arguments, failure)	a CALL that fails itself, but inside of which nothing does
  *	TOKEN(name, parameters, arguments, failure)		a function in the table of a PKCS#11 module
  *	VENDOR(type, name, parameters, arguments, failure)	a function of a custom HSM's: vendor.c
  *	SURE(name)						cannot fail, for the reason above it
@@ -184,11 +185,6 @@ CALL(OSSL_PROVIDER *, OSSL_PROVIDER_load, (OSSL_LIB_CTX * l, const char *name), 
 CALL(int, OSSL_PROVIDER_set_default_search_path, (OSSL_LIB_CTX * l, const char *path), (l, path), no_ssl(0))
 CALL(EVP_PKEY *, OSSL_STORE_INFO_get1_PKEY, (const OSSL_STORE_INFO *i), (i), no_ssl_memory())
 CALL(int, OSSL_STORE_expect, (OSSL_STORE_CTX * c, int what), (c, what), no_ssl(0))
-CALL(OSSL_STORE_INFO *, OSSL_STORE_load, (OSSL_STORE_CTX * c), (c), no_ssl_memory())
-CALL(OSSL_STORE_CTX *, OSSL_STORE_open_ex,
-    (const char *uri, OSSL_LIB_CTX *l, const char *which, const UI_METHOD *ui, void *u,
-	const OSSL_PARAM *params, OSSL_STORE_post_process_info_fn f, void *p),
-    (uri, l, which, ui, u, params, f, p), no_ssl_memory())
 CALL(int, PEM_read_bio, (BIO * b, char **kind, char **header, unsigned char **p, long *n),
     (b, kind, header, p, n), no_ssl(0))
 CALL(EVP_PKEY *, PEM_read_bio_PUBKEY, (BIO * b, EVP_PKEY **key, pem_password_cb *cb, void *u),
@@ -285,6 +281,13 @@ CALL(int, EVP_PKEY_fromdata, (EVP_PKEY_CTX * c, EVP_PKEY **key, int what, OSSL_P
 CALL(int, PEM_bytes_read_bio_secmem,
     (unsigned char **der, long *n, char **kind, const char *name, BIO *b, pem_password_cb *cb, void *u),
     (der, n, kind, name, b, cb, u), no_ssl(0))
+
+/* OpenSSL 3.0.19: its decoders follow a NULL when memory is out in them (OSSL_DECODER_from_bio) */
+FRAIL(OSSL_STORE_INFO *, OSSL_STORE_load, (OSSL_STORE_CTX * c), (c), no_ssl_memory())
+FRAIL(OSSL_STORE_CTX *, OSSL_STORE_open_ex,
+    (const char *uri, OSSL_LIB_CTX *l, const char *which, const UI_METHOD *ui, void *u,
+	const OSSL_PARAM *params, OSSL_STORE_post_process_info_fn f, void *p),
+    (uri, l, which, ui, u, params, f, p), no_ssl_memory())
 
 /* jansson */
 CALL(int, json_dump_callback, (const json_t *v, json_dump_callback_t f, void *to, size_t flags),
@@ -571,6 +574,7 @@ SURE(Esys_Finalize)
 SURE(Esys_Free)
 SURE(OPENSSL_sk_pop_free)
 SURE(OPENSSL_thread_stop)
+SURE(OPENSSL_thread_stop_ex)
 SURE(OSSL_LIB_CTX_free)
 SURE(OSSL_PARAM_BLD_free)
 SURE(OSSL_PARAM_free)

@@ -7,7 +7,7 @@ shift 3
 "${CC:-cc}" -r -nostdlib -o "$out.all" "$@"
 nm -u "$out.all" | awk '{ sub(/@.*/, "", $2); print $2 }' | sort -u >"$out.names"
 awk -F '[(,)]' -v names="$out.names" -v escaped="$out.escaped" '
-	/^CALL\(/ { split($0, f, ", *"); kind[f[2]] = "wrapped" }
+	/^(CALL|FRAIL)\(/ { split($0, f, ", *"); kind[f[2]] = "wrapped" }
 	/^(HAND|TPM)\(/ { kind[$2] = "wrapped" }
 	/^SURE\(/ { kind[$2] = "sure" }
 	END {

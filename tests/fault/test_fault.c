@@ -40,6 +40,7 @@ static const struct scenario scenarios[] = {
 	{ "x509_http", "http", HSM_X509, KEY_IN_FILE, 0 },
 	{ "x509_token", "mqtt", HSM_X509, KEY_IN_TOKEN, 0 },
 	{ "x509_tpm", "mqtt", HSM_X509, KEY_IN_TPM, 0 },
+	{ "x509_provider", "mqtt", HSM_X509, KEY_OF_PROVIDER, 0 },
 	{ "x509_vendor", "mqtt", HSM_X509, KEY_OF_VENDOR, 0 },
 	{ "tpm_http", "http", HSM_TPM, KEY_IN_FILE, 0 },
 	{ "enroll", "http", HSM_SYMMETRIC, KEY_IN_FILE, 1 },

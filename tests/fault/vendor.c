@@ -57,7 +57,7 @@ give_file(const char *path)
 static EVP_PKEY *
 read_key(void)
 {
-	FILE *f = fopen(world.key, "r");
+	FILE *f = fopen(world.pem, "r");
 	EVP_PKEY *key = PEM_read_PrivateKey(f, NULL, NULL, NULL);
 
 	fclose(f);

@@ -1,4 +1,4 @@
-/* A custom HSM that keeps its key where world.key is: what a vendor would write. wrap.c puts its calls in between. */
+/* A custom HSM that keeps its key where world.pem is: what a vendor would write. wrap.c puts its calls in between. */
 #ifndef VENDOR_H
 #define VENDOR_H
 #include "holdfast.h"

@@ -61,7 +61,7 @@ make_file_key(void)
 	BIO *text = BIO_new(BIO_s_mem());
 
 	PEM_write_bio_PrivateKey(text, key, NULL, NULL, 0, NULL, NULL);
-	put_pem(text, world.key);
+	put_pem(text, world.pem);
 	return key;
 }
 
@@ -216,7 +216,9 @@ world_new(enum hsm_kind kind, const char *transport, enum world_key place)
 		world_die("no folder");
 	str_fmt(world.state, sizeof world.state, "%s/state", world.dir);
 	str_fmt(world.cert, sizeof world.cert, "%s/cert", world.dir);
-	str_fmt(world.key, sizeof world.key, "%s/key", world.dir);
+	str_fmt(world.pem, sizeof world.pem, "%s/key", world.dir);
+	str_fmt(world.key, sizeof world.key, "%s%s", place == KEY_OF_PROVIDER ? "provider:default:file:" : "",
+	    world.pem);
 	str_fmt(world.symmetric, sizeof world.symmetric, "%s/symmetric", world.dir);
 	str_fmt(world.pin, sizeof world.pin, "%s/pin", world.dir);
 	str_fmt(world.chip_dir, sizeof world.chip_dir, "%s/chip", world.dir);

@@ -6,13 +6,20 @@
 #include "trip.h"
 
 #define WORLD_MESSAGES 3
-enum world_key { KEY_IN_FILE, KEY_IN_TOKEN, KEY_IN_TPM, KEY_OF_VENDOR }; /* of a certificate */
+enum world_key {
+	KEY_IN_FILE,
+	KEY_IN_TOKEN,
+	KEY_IN_TPM,
+	KEY_OF_PROVIDER,
+	KEY_OF_VENDOR
+}; /* of a certificate */
 struct world {
 	const char *transport;
 	enum hsm_kind kind;
 	enum world_key place;
-	char dir[64], state[96], cert[96], pin[96], symmetric[96], tcti[200], chip_dir[96], service[400];
-	char key[400]; /* a file, or a URI */
+	char dir[64], state[96], cert[96], pem[96], pin[96], symmetric[96], tcti[200], chip_dir[96],
+	    service[400];
+	char key[400]; /* what the device is told: pem, or a URI */
 	pid_t chip;    /* 0: it has no power */
 	struct emu *emu;
 	int alone;    /* the device is not told of any DPS */

@@ -50,6 +50,7 @@ enum name {
 #define CALL(type, name, params, args, failure)	  NAME_##name,
 #define HAND(name)				  NAME_##name,
 #define TPM(name, params, args, failure)	  NAME_##name,
+#define FRAIL(type, name, params, args, failure)  NAME_##name,
 #define TOKEN(name, params, args, failure)	  NAME_##name,
 #define VENDOR(type, name, params, args, failure) NAME_##name,
 #define SURE(name)
@@ -60,6 +61,7 @@ enum name {
 #undef CALL
 #undef HAND
 #undef TPM
+#undef FRAIL
 #undef TOKEN
 #undef VENDOR
 };
@@ -67,6 +69,7 @@ static const char *const names[] = {
 #define CALL(type, name, params, args, failure)	  #name,
 #define HAND(name)				  #name,
 #define TPM(name, params, args, failure)	  #name,
+#define FRAIL(type, name, params, args, failure)  #name,
 #define TOKEN(name, params, args, failure)	  #name,
 #define VENDOR(type, name, params, args, failure) #name,
 #include "calls.h"
@@ -75,6 +78,7 @@ static const char *const names[] = {
 #undef CALL
 #undef HAND
 #undef TPM
+#undef FRAIL
 #undef TOKEN
 #undef VENDOR
 };
@@ -310,6 +314,12 @@ no_tpm(void)
 	{                                                                                                    \
 		OTHERS(TSS2_RC, name args, name, failure)                                                    \
 	}
+#define FRAIL(type, name, params, args, failure)                                                             \
+	type trip_##name params;                                                                             \
+	type trip_##name params                                                                              \
+	{                                                                                                    \
+		OTHERS(type, name args, name, failure)                                                       \
+	}
 static CK_FUNCTION_LIST token, *real_token; /* the device's, and what is behind it */
 #define TOKEN(name, params, args, failure)                                                                   \
 	static CK_RV trip_##name params                                                                      \
@@ -326,6 +336,7 @@ static CK_FUNCTION_LIST token, *real_token; /* the device's, and what is behind 
 #undef CALL
 #undef HAND
 #undef TPM
+#undef FRAIL
 #undef TOKEN
 #undef VENDOR
 
@@ -861,6 +872,7 @@ fill_token(void)
 #define CALL(type, name, params, args, failure)
 #define HAND(name)
 #define TPM(name, params, args, failure)
+#define FRAIL(type, name, params, args, failure)
 #define TOKEN(name, params, args, failure) token.name = trip_##name;
 #define VENDOR(type, name, params, args, failure)
 #include "calls.h"
