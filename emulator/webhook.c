@@ -154,7 +154,8 @@ dial(struct emulator *e, struct webhooks *w, struct call *c, const struct url *u
 		return tcp_connect(&c->pump.stream, w->work, u->host, u->port, err);
 	if (w->tls == NULL && tls_conf_client(&w->tls, trust, NULL, NULL, err) < 0)
 		return err->code;
-	return w->net.open(&w->net, &c->pump.stream, u->host, u->port, w->tls, w->work, err);
+	return w->net.open(
+	    &w->net, &c->pump.stream, &(struct dial){ u->host, u->port, w->tls, NULL }, w->work, err);
 }
 
 static int

@@ -25,15 +25,16 @@ serve(struct emu *m, struct stream *end, uint16_t port, struct hf_error *err)
 }
 
 static int
-open_pair(struct net *net, struct stream **out, const char *host, uint16_t port, struct tls_conf *tls,
-    struct work *work, struct hf_error *err)
+open_pair(
+    struct net *net, struct stream **out, const struct dial *to, struct work *work, struct hf_error *err)
 {
 	struct emu *m = (struct emu *)net;
 	struct stream *theirs, *ours;
 
 	m->opened++;
 	if (m->deaf)
-		return err_set(err, HF_ERR_NET, "connecting to %s port %u: nobody is there", host, port);
+		return err_set(
+		    err, HF_ERR_NET, "connecting to %s port %u: nobody is there", to->host, to->port);
 	if (pair_new(&theirs, &ours, m->cap, m->chunk) < 0)
 		return err_memory(err);
 	if (m->cut_after >= 0)
@@ -44,12 +45,12 @@ open_pair(struct net *net, struct stream **out, const char *host, uint16_t port,
 		return err_memory(err);
 	}
 	m->e.now = m->now;
-	if (serve(m, ours, port, err) < 0) {
+	if (serve(m, ours, to->port, err) < 0) {
 		stream_close(theirs);
 		return err->code;
 	}
 	if (!m->plain)
-		return tls_open(out, tls, theirs, host, work, err);
+		return tls_open(out, to->tls, theirs, to->host, work, err);
 	*out = theirs;
 	return 0;
 }

@@ -15,7 +15,7 @@ format() {
 
 rank() {
 	case $1 in
-	hub) echo 7 ;; dps) echo 6 ;; msg) echo 5 ;; stream) echo 4 ;; mqtt | http) echo 3 ;; hsm) echo 2 ;; base) echo 1 ;;
+	hub) echo 7 ;; dps) echo 6 ;; msg) echo 5 ;; stream) echo 4 ;; mqtt | http | amqp) echo 3 ;; hsm) echo 2 ;; base) echo 1 ;;
 	*) echo 0 ;;
 	esac
 }

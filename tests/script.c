@@ -20,16 +20,14 @@ hang_up(struct script *s)
 }
 
 static int
-open_pair(struct net *net, struct stream **out, const char *host, uint16_t port, struct tls_conf *tls,
-    struct work *work, struct hf_error *e)
+open_pair(struct net *net, struct stream **out, const struct dial *to, struct work *work, struct hf_error *e)
 {
 	struct script *s = (struct script *)net;
 
-	(void)tls;
 	(void)work;
 	(void)e;
-	assert_string_equal(host, DPS_HOST);
-	assert_int_equal(port, s->http ? 443 : 8883);
+	assert_string_equal(to->host, DPS_HOST);
+	assert_int_equal(to->port, s->http ? 443 : 8883);
 	hang_up(s);
 	memset(&s->pump, 0, sizeof s->pump);
 	assert_int_equal(pair_new(out, &s->pump.stream, 65536, s->chunk), 0);

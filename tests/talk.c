@@ -24,13 +24,12 @@ write_log(void *ctx, const char *line)
 }
 
 static int
-open_here(struct net *net, struct stream **out, const char *host, uint16_t port, struct tls_conf *tls,
-    struct work *work, struct hf_error *e)
+open_here(struct net *net, struct stream **out, const struct dial *d, struct work *work, struct hf_error *e)
 {
 	struct net *to = ((struct talk_net *)net)->to;
 
 	(void)work;
-	return to->open(to, out, host, port, tls, NULL, e);
+	return to->open(to, out, d, NULL, e);
 }
 
 struct talk *

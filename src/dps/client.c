@@ -251,7 +251,8 @@ dial(struct dps_client *c, struct moment now)
 		return err_memory(&c->err);
 	c->line = OPENING;
 	c->pump.engine = c->set.transport == DPS_HTTP ? &c->http.engine : &c->mqtt.engine;
-	if (c->net->open(c->net, &c->pump.stream, c->host, c->port, c->tls, c->work, &e) < 0) {
+	if (c->net->open(
+		c->net, &c->pump.stream, &(struct dial){ c->host, c->port, c->tls, NULL }, c->work, &e) < 0) {
 		lost(c, &e, now);
 		return 0;
 	}

@@ -124,7 +124,8 @@ dps_call_new(struct dps_call **out, const char *text, const struct hf_call *q, c
 	c->open = 1;
 	c->pump.engine = &c->http.engine;
 	if (request(c, &k, q, more, now) < 0 ||
-	    net->open(net, &c->pump.stream, c->host, c->port, c->tls, work, &c->err) < 0)
+	    net->open(net, &c->pump.stream, &(struct dial){ c->host, c->port, c->tls, NULL }, work, &c->err) <
+		0)
 		goto fail;
 	dps_service_key_fini(&k);
 	*out = c;

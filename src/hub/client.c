@@ -193,7 +193,8 @@ dial(struct hub_client *c, struct moment now)
 	mqtt_init(&c->mqtt, 0, PACKET_MAX);
 	c->line = OPENING;
 	c->pump.engine = &c->mqtt.engine;
-	if (c->net->open(c->net, &c->pump.stream, c->host, c->port, c->tls, c->work, &e) < 0) {
+	if (c->net->open(
+		c->net, &c->pump.stream, &(struct dial){ c->host, c->port, c->tls, NULL }, c->work, &e) < 0) {
 		lost(c, &e, now);
 		return 0;
 	}

@@ -80,21 +80,20 @@ fits(const struct place *place, const char *host, uint16_t port)
 }
 
 int
-net_open(struct net *net, struct stream **out, const char *host, uint16_t port, struct tls_conf *conf,
-    struct work *work, struct hf_error *err)
+net_open(struct net *net, struct stream **out, const struct dial *to, struct work *work, struct hf_error *err)
 {
 	struct rule rule;
-	const char *map = net->connect == NULL ? "" : net->connect, *addr = host;
+	const char *map = net->connect == NULL ? "" : net->connect, *addr = to->host;
 	struct stream *tcp;
 	int r;
 
 	if (net->connect != NULL && net_map_check(net->connect, err) < 0)
 		return err->code;
-	while ((r = rule_next(&map, &rule)) > 0 && !fits(&rule.from, host, port))
+	while ((r = rule_next(&map, &rule)) > 0 && !fits(&rule.from, to->host, to->port))
 		;
 	if (r > 0 && rule.to.host[0] != '\0')
 		addr = rule.to.host;
-	if (tcp_connect(&tcp, work, addr, r > 0 && rule.to.port != 0 ? rule.to.port : port, err) < 0)
+	if (tcp_connect(&tcp, work, addr, r > 0 && rule.to.port != 0 ? rule.to.port : to->port, err) < 0)
 		return err->code;
-	return tls_open(out, conf, tcp, host, work, err);
+	return tls_open(out, to->tls, tcp, to->host, work, err);
 }

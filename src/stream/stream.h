@@ -9,6 +9,7 @@
 #define STREAM_STREAM_H
 #include <sys/types.h>
 #include <openssl/ssl.h>
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/work.h"
 enum { STREAM_WANT_READ = -1, STREAM_WANT_WRITE = -2, STREAM_WANT_WORK = -3, STREAM_ERR = -4 };
@@ -62,16 +63,46 @@ int tls_ready(struct stream *);		  /* 1 once the handshake is over */
 const char *tls_version(struct stream *); /* "TLSv1.3"; NULL before that, and of what is no TLS. Lent. */
 
 /*
+ * proxy.c: a tunnel through an HTTP proxy (CONNECT, RFC 9110 section 9.3.6). Takes `under`, a connection with the proxy, at failure too.
+ * proxy: its HOST:PORT, for sentences. user: "NAME:PASSWORD" for Basic authentication, or NULL; copied, and never shown. The proxy's own refusal
+ * is HF_ERR_NET (HF_ERR_ARGS when it wants other credentials), and its sentence says that it was the proxy.
+ */
+int proxy_open(struct stream **, struct stream *under, const char *proxy, const char *user, const char *host,
+    uint16_t port, struct hf_error *);
+
+/*
+ * ws.c: WebSocket (RFC 6455) over any stream. Binary messages are one run of bytes, whatever the frames; pings are answered; a close frame is the
+ * end of the stream, its code and reason are in the sentence when it is not 1000. Takes `under`, at failure too.
+ */
+/* Client: asks for `path` with this subprotocol; host: for the Host header ("NAME" or "NAME:PORT"). */
+int ws_connect(struct stream **, struct stream *under, const char *host, const char *path,
+    const char *protocol, struct hf_error *);
+/* Server, once a request to upgrade has been answered: head are bytes yet to be written (that answer), rest those that came behind the
+ * request; both are taken. */
+int ws_accept(struct stream **, struct stream *under, struct buf *head, struct buf *rest, struct hf_error *);
+/* The value of Sec-WebSocket-Accept for a Sec-WebSocket-Key. 0; HF_ERR_ARGS: that is no key. */
+int ws_accept_key(const char *key, char accept[29]);
+
+/*
  * net.c: how a conversation reaches the world. Tests put their own in its place.
  */
+struct dial {
+	const char *host;
+	uint16_t port;
+	struct tls_conf *tls;
+	const char *ws; /* WebSocket's subprotocol, at WS_PATH; NULL: none */
+};
+#define WS_PATH "/$iothub/websocket"
 struct net {
-	int (*open)(struct net *, struct stream **, const char *host, uint16_t port, struct tls_conf *,
-	    struct work *, struct hf_error *);
+	int (*open)(struct net *, struct stream **, const struct dial *, struct work *, struct hf_error *);
 	char *
 	    connect; /* HOST:PORT=ADDR:PORT[,...] as curl's --connect-to; an empty HOST or PORT fits any. NULL: none */
+	const char
+	    *proxy; /* http://[NAME:PASSWORD@]HOST[:PORT]; "": none; NULL: as HTTPS_PROXY and NO_PROXY say */
+	const char *proxy_user; /* NAME:PASSWORD, instead of one in `proxy`; NULL: none */
 };
-/* The real one: tls(tcp), going where the connect map says. */
-int net_open(struct net *, struct stream **, const char *host, uint16_t port, struct tls_conf *,
-    struct work *, struct hf_error *);
-int net_map_check(const char *map, struct hf_error *); /* is this text a connect map? */
+/* The real one: ws(tls(proxy(tcp))), as far as is wanted, going where the connect map says. */
+int net_open(struct net *, struct stream **, const struct dial *, struct work *, struct hf_error *);
+int net_map_check(const char *map, struct hf_error *);	   /* is this text a connect map? */
+int net_proxy_check(const char *proxy, struct hf_error *); /* is this text a proxy's address? */
 #endif

@@ -11,8 +11,7 @@ struct moment __wrap_clock_now(void);
 ssize_t __wrap_getrandom(void *, size_t, unsigned);
 int __wrap_RAND_bytes(unsigned char *, int);
 int __wrap_RAND_priv_bytes(unsigned char *, int);
-int __wrap_net_open(struct net *, struct stream **, const char *, uint16_t, struct tls_conf *, struct work *,
-    struct hf_error *);
+int __wrap_net_open(struct net *, struct stream **, const struct dial *, struct work *, struct hf_error *);
 int __real_tls_conf_client(struct tls_conf **, const char *, STACK_OF(X509) *, EVP_PKEY *, struct hf_error *);
 int __wrap_tls_conf_client(struct tls_conf **, const char *, STACK_OF(X509) *, EVP_PKEY *, struct hf_error *);
 int __wrap_work_post(struct work *, struct job *, struct hf_error *);
@@ -85,17 +84,17 @@ __wrap_RAND_priv_bytes(unsigned char *p, int n)
 }
 
 int
-__wrap_net_open(struct net *net, struct stream **out, const char *host, uint16_t port, struct tls_conf *tls,
-    struct work *work, struct hf_error *err)
+__wrap_net_open(
+    struct net *net, struct stream **out, const struct dial *to, struct work *work, struct hf_error *err)
 {
 	(void)net;
 	here->cable.moves++;
 	if (here->dead || strikes(here->weather.refuse)) {
-		drive_note(here, "nobody takes the connection to %s", host);
-		return err_set(err, HF_ERR_NET, "connecting to %s port %u: refused", host, port);
+		drive_note(here, "nobody takes the connection to %s", to->host);
+		return err_set(err, HF_ERR_NET, "connecting to %s port %u: refused", to->host, to->port);
 	}
-	drive_note(here, "wire %u goes to %s", here->cable.opened + 1, host);
-	return here->emu->net.open(&here->emu->net, out, host, port, tls, work, err);
+	drive_note(here, "wire %u goes to %s", here->cable.opened + 1, to->host);
+	return here->emu->net.open(&here->emu->net, out, to, work, err);
 }
 
 /* Half the time of a run without TLS would go into what TLS is not used with. */

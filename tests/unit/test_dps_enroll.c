@@ -42,18 +42,17 @@ static struct service {
 } service;
 
 static int
-open_pair(struct net *net, struct stream **out, const char *host, uint16_t port, struct tls_conf *tls,
-    struct work *work, struct hf_error *e)
+open_pair(struct net *net, struct stream **out, const struct dial *to, struct work *work, struct hf_error *e)
 {
 	struct service *s = (struct service *)net;
 
 	(void)work;
-	assert_non_null(tls);
+	assert_non_null(to->tls);
 	if (s->refuse)
 		return err_set(e, HF_ERR_NET, "nobody is there");
 	assert_int_equal(pair_new(out, &s->theirs, 4096, s->chunk), 0);
-	snprintf(s->host, sizeof s->host, "%s", host);
-	s->port = port;
+	snprintf(s->host, sizeof s->host, "%s", to->host);
+	s->port = to->port;
 	assert_int_equal(http_init(&s->http, 1, 100000), 0);
 	s->pump.engine = &s->http.engine;
 	s->pump.stream = s->theirs;

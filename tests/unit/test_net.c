@@ -85,7 +85,7 @@ listen_here(int family, uint16_t *port)
 static int
 arrives(int listener, char *map, const char *host, uint16_t port)
 {
-	struct net net = { net_open, map };
+	struct net net = { .open = net_open, .connect = map };
 	struct hf_error err = { 0 };
 	struct tls_conf *conf;
 	struct stream *s;
@@ -95,7 +95,7 @@ arrives(int listener, char *map, const char *host, uint16_t port)
 	int fd, i, there = 0;
 
 	assert_int_equal(tls_conf_client(&conf, trust, NULL, NULL, &err), 0);
-	assert_int_equal(net.open(&net, &s, host, port, conf, NULL, &err), 0);
+	assert_int_equal(net.open(&net, &s, &(struct dial){ host, port, conf, NULL }, NULL, &err), 0);
 	tls_conf_free(conf);
 	for (i = 0; i < 3; i++)
 		stream_read(s, &c, 1);
@@ -156,14 +156,15 @@ static void
 a_bad_map_is_refused(void **state)
 {
 	char map[] = "nonsense";
-	struct net net = { net_open, map };
+	struct net net = { .open = net_open, .connect = map };
 	struct hf_error err = { 0 };
 	struct tls_conf *conf;
 	struct stream *s = NULL;
 
 	(void)state;
 	assert_int_equal(tls_conf_client(&conf, trust, NULL, NULL, &err), 0);
-	assert_int_equal(net.open(&net, &s, "127.0.0.1", 1, conf, NULL, &err), HF_ERR_ARGS);
+	assert_int_equal(
+	    net.open(&net, &s, &(struct dial){ "127.0.0.1", 1, conf, NULL }, NULL, &err), HF_ERR_ARGS);
 	assert_null(s);
 	tls_conf_free(conf);
 }
