@@ -78,7 +78,9 @@ begin(struct client *c)
 	memset(c, 0, sizeof(*c));
 	mqtt_init(&c->mqtt, 0, 1 << 20);
 	c->pump.engine = &c->mqtt.engine;
-	assert_int_equal(emu->net.open(&emu->net, &c->pump.stream, HUB, 8883, NULL, NULL, &err), 0);
+	assert_int_equal(
+	    emu->net.open(&emu->net, &c->pump.stream, &(struct dial){ HUB, 8883, NULL, NULL }, NULL, &err),
+	    0);
 }
 
 static void
@@ -528,7 +530,9 @@ pieces(void **state)
 		memset(&c, 0, sizeof(c));
 		mqtt_init(&c.mqtt, 0, 1 << 20);
 		c.pump.engine = &c.mqtt.engine;
-		assert_int_equal(emu->net.open(&emu->net, &c.pump.stream, HUB, 8883, tls, NULL, &err), 0);
+		assert_int_equal(emu->net.open(&emu->net, &c.pump.stream,
+				     &(struct dial){ HUB, 8883, tls, NULL }, NULL, &err),
+		    0);
 		mqtt_say_connect(&c.mqtt, &(struct mqtt_connect){ .client_id = text("d1"),
 					      .user = text(HUB "/d1/?api-version=2021-04-12"),
 					      .password = text(password),
@@ -556,7 +560,8 @@ talk_http(const char *request, int *open)
 	ssize_t r;
 	int i;
 
-	assert_int_equal(emu->net.open(&emu->net, &s, "localhost", 443, NULL, NULL, &err), 0);
+	assert_int_equal(
+	    emu->net.open(&emu->net, &s, &(struct dial){ "localhost", 443, NULL, NULL }, NULL, &err), 0);
 	for (i = 0, *open = 1; i < 10000 && *open; i++) {
 		if (sent < n && (r = stream_write(s, request + sent, n - sent)) > 0)
 			sent += (size_t)r;
@@ -613,7 +618,8 @@ rests_while_the_peer_takes_nothing(void **state)
 
 	(void)state;
 	emu->cap = sizeof(request);
-	assert_int_equal(emu->net.open(&emu->net, &s, "localhost", 443, NULL, NULL, &err), 0);
+	assert_int_equal(
+	    emu->net.open(&emu->net, &s, &(struct dial){ "localhost", 443, NULL, NULL }, NULL, &err), 0);
 	assert_int_equal(stream_write(s, request, sizeof(request) - 1), sizeof(request) - 1);
 	for (i = 0; i < 10 && emu_turn(emu); i++)
 		continue;
