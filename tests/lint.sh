@@ -50,7 +50,7 @@ calls() {
 			case "$symbol:$where" in
 			clock_gettime:base/clock.c) ;;
 			clock_now:holdfast.c | clock_now:check_sign.c) ;;
-			getrandom:holdfast.c | RAND_bytes:hsm/pss.c) ;;
+			getrandom:holdfast.c | RAND_bytes:hsm/pss.c | RAND_bytes:stream/ws.c) ;;
 			socket:stream/tcp.c | connect:stream/tcp.c | send:stream/tcp.c | recv:stream/tcp.c) ;;
 			getsockopt:stream/tcp.c | setsockopt:stream/tcp.c | getaddrinfo:stream/tcp.c) ;;
 			freeaddrinfo:stream/tcp.c | getnameinfo:stream/tcp.c) ;;

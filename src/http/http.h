@@ -24,6 +24,8 @@ struct http_message {
 };
 /* A header's value by name, letter case aside; NULL when absent. */
 const char *http_header(const struct http_message *, const char *name);
+/* 1 when the token is in one of the comma-separated lists under this name, letter case aside. */
+int http_has(const struct http_message *, const char *name, const char *token);
 /* message.c. put appends head and body; Content-Length is added by put and must not be among the headers. Names and values are
  * checked: HF_ERR_ARGS for a line break or an illegal name. A response to `bodiless` (204, 304) carries none. */
 int http_put(struct buf *, const struct http_message *);

@@ -30,6 +30,4 @@ int http_get(struct http_parse *, struct buf *in, int eof);
 void http_reset(struct http_parse *); /* for the next message */
 /* http_put, as the answer to HEAD (HTTP_HEAD: no body) and with Connection: close (HTTP_LAST). */
 int http_put_as(struct buf *, const struct http_message *, int how);
-/* Is the token in one of the comma-separated lists under this name? */
-int http_has(const struct http_message *, const char *name, const char *token);
 #endif

@@ -1,10 +1,12 @@
-#include "stream/stream.h"
+#include "stream/net_local.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
+
+#define HTTPS_PORT 443
 
 struct place {
 	char host[256]; /* "": any, or the same */
@@ -79,21 +81,76 @@ fits(const struct place *place, const char *host, uint16_t port)
 	return place->port == 0 || place->port == port;
 }
 
-int
-net_open(struct net *net, struct stream **out, const struct dial *to, struct work *work, struct hf_error *err)
+/* Where a connection for this host and port has to go. */
+static int
+aim(const struct net *net, const struct dial *to, struct place *at, struct hf_error *err)
 {
-	struct rule rule;
-	const char *map = net->connect == NULL ? "" : net->connect, *addr = to->host;
-	struct stream *tcp;
+	const char *map = net->connect == NULL ? "" : net->connect;
+	struct rule rule = { 0 };
 	int r;
 
 	if (net->connect != NULL && net_map_check(net->connect, err) < 0)
 		return err->code;
 	while ((r = rule_next(&map, &rule)) > 0 && !fits(&rule.from, to->host, to->port))
 		;
-	if (r > 0 && rule.to.host[0] != '\0')
-		addr = rule.to.host;
-	if (tcp_connect(&tcp, work, addr, r > 0 && rule.to.port != 0 ? rule.to.port : to->port, err) < 0)
+	*at = r > 0 ? rule.to : (struct place){ 0 };
+	at->port = at->port != 0 ? at->port : to->port;
+	if (at->host[0] == '\0' && str_fmt(at->host, sizeof at->host, "%s", to->host) < 0)
+		return err_set(err, HF_ERR_ARGS, "'%.300s' cannot be a host's name", to->host);
+	return 0;
+}
+
+static int
+open_through(struct stream **out, const struct proxy_at *proxy, const struct place *at, struct work *work,
+    struct hf_error *err)
+{
+	char name[280];
+
+	str_fmt(name, sizeof name, strchr(proxy->host, ':') != NULL ? "[%s]:%u" : "%s:%u", proxy->host,
+	    proxy->port);
+	if (tcp_connect(out, work, proxy->host, proxy->port, err) < 0)
 		return err->code;
-	return tls_open(out, to->tls, tcp, to->host, work, err);
+	return proxy_open(out, *out, name, proxy->user, at->host, at->port, err);
+}
+
+/* TCP, through a proxy where one is wanted. */
+static int
+open_way(struct stream **out, const struct net *net, const struct dial *to, struct work *work,
+    struct hf_error *err)
+{
+	struct proxy_at proxy;
+	struct place at;
+	int r;
+
+	if (aim(net, to, &at, err) < 0 || (r = proxy_pick(net, to->host, &proxy, err)) < 0)
+		return err->code;
+	if (r == 0)
+		return tcp_connect(out, work, at.host, at.port, err);
+	r = open_through(out, &proxy, &at, work, err);
+	str_free(&proxy.user);
+	return r;
+}
+
+static int
+open_ws(struct stream **out, struct stream *under, const struct dial *to, struct hf_error *err)
+{
+	char host[280], port[8] = "";
+
+	if (to->port != HTTPS_PORT)
+		str_fmt(port, sizeof port, ":%u", to->port);
+	str_fmt(host, sizeof host, strchr(to->host, ':') != NULL ? "[%s]%s" : "%s%s", to->host, port);
+	return ws_connect(out, under, host, WS_PATH, to->ws, err);
+}
+
+int
+net_open(struct net *net, struct stream **out, const struct dial *to, struct work *work, struct hf_error *err)
+{
+	struct stream *s;
+
+	if (open_way(&s, net, to, work, err) < 0 || tls_open(&s, to->tls, s, to->host, work, err) < 0)
+		return err->code;
+	if (to->ws != NULL && open_ws(&s, s, to, err) < 0)
+		return err->code;
+	*out = s;
+	return 0;
 }

@@ -64,15 +64,19 @@ const char *tls_version(struct stream *); /* "TLSv1.3"; NULL before that, and of
 
 /*
  * proxy.c: a tunnel through an HTTP proxy (CONNECT, RFC 9110 section 9.3.6). Takes `under`, a connection with the proxy, at failure too.
- * proxy: its HOST:PORT, for sentences. user: "NAME:PASSWORD" for Basic authentication, or NULL; copied, and never shown. The proxy's own refusal
- * is HF_ERR_NET (HF_ERR_ARGS when it wants other credentials), and its sentence says that it was the proxy.
+ * proxy: its HOST:PORT, for sentences. user: "NAME:PASSWORD" for Basic authentication, or NULL; sent at once, never shown, not kept. The
+ * proxy's own refusal is HF_ERR_NET (407, when it wants other credentials: HF_ERR_ARGS), and its sentence says that it was the proxy.
  */
 int proxy_open(struct stream **, struct stream *under, const char *proxy, const char *user, const char *host,
     uint16_t port, struct hf_error *);
 
 /*
  * ws.c: WebSocket (RFC 6455) over any stream. Binary messages are one run of bytes, whatever the frames; pings are answered; a close frame is the
- * end of the stream, its code and reason are in the sentence when it is not 1000. Takes `under`, at failure too.
+ * end of the stream, its code and reason are in the sentence when it is not 1000. A peer that breaks the rules is told so (1002, 1003 for text,
+ * 1008 for a megabyte without data) and is HF_ERR_PROTOCOL. Takes `under`, at failure too.
+ *
+ * A server that opens none: 401, 403 are HF_ERR_AUTH; 408, 429, 5xx HF_ERR_NET (try again); all else HF_ERR_SERVICE. An upgrade that is not what
+ * was asked for: HF_ERR_PROTOCOL.
  */
 /* Client: asks for `path` with this subprotocol; host: for the Host header ("NAME" or "NAME:PORT"). */
 int ws_connect(struct stream **, struct stream *under, const char *host, const char *path,
@@ -80,7 +84,7 @@ int ws_connect(struct stream **, struct stream *under, const char *host, const c
 /* Server, once a request to upgrade has been answered: head are bytes yet to be written (that answer), rest those that came behind the
  * request; both are taken. */
 int ws_accept(struct stream **, struct stream *under, struct buf *head, struct buf *rest, struct hf_error *);
-/* The value of Sec-WebSocket-Accept for a Sec-WebSocket-Key. 0; HF_ERR_ARGS: that is no key. */
+/* The value of Sec-WebSocket-Accept for a Sec-WebSocket-Key. 0; HF_ERR_ARGS: that is no key; HF_ERR_OTHER: OpenSSL has no SHA-1; HF_ERR_MEMORY. */
 int ws_accept_key(const char *key, char accept[29]);
 
 /*
@@ -97,11 +101,18 @@ struct net {
 	int (*open)(struct net *, struct stream **, const struct dial *, struct work *, struct hf_error *);
 	char *
 	    connect; /* HOST:PORT=ADDR:PORT[,...] as curl's --connect-to; an empty HOST or PORT fits any. NULL: none */
-	const char
-	    *proxy; /* http://[NAME:PASSWORD@]HOST[:PORT]; "": none; NULL: as HTTPS_PROXY and NO_PROXY say */
+	const char *
+	    proxy; /* http://[NAME:PASSWORD@]HOST[:PORT], port 80 when none is written; "": none; NULL: as the environment says */
 	const char *proxy_user; /* NAME:PASSWORD, instead of one in `proxy`; NULL: none */
 };
-/* The real one: ws(tls(proxy(tcp))), as far as is wanted, going where the connect map says. */
+/*
+ * The real one: ws(tls(proxy(tcp))), as far as is wanted, going where the connect map says. As with curl, the map is about where bytes go: a proxy is
+ * asked for what the map leads to, and is itself found without it; TLS and WebSocket name the host.
+ *
+ * The environment: https_proxy, or HTTPS_PROXY where that is empty; not in a program that runs with another's rights. no_proxy, or NO_PROXY, lists hosts that
+ * are reached without, by commas or blanks, by curl's rules: a name stands for itself and all below it, with or without a dot in front; an address
+ * for itself, ADDRESS/BITS for a network; "*" alone for all. Loopback is no exception. A proxy that is given by name is used for every host.
+ */
 int net_open(struct net *, struct stream **, const struct dial *, struct work *, struct hf_error *);
 int net_map_check(const char *map, struct hf_error *);	   /* is this text a connect map? */
 int net_proxy_check(const char *proxy, struct hf_error *); /* is this text a proxy's address? */
