@@ -11,7 +11,9 @@
 static const char *
 kind_name(const struct session *s)
 {
-	return s->kind == SESSION_MQTT ? "MQTT" : "HTTPS";
+	if (s->kind == SESSION_HTTP)
+		return "HTTPS";
+	return s->in_ws ? "MQTT in a WebSocket" : "MQTT";
 }
 
 const char *
@@ -68,20 +70,25 @@ session_finish(struct session *s, const char *fmt, ...)
 }
 
 int
+session_speak(struct session *s, enum session_kind kind)
+{
+	s->kind = kind;
+	if (kind == SESSION_HTTP)
+		return http_init(&s->http, 1, MAX_BODY);
+	mqtt_init(&s->mqtt, 1, MAX_PACKET);
+	return 0;
+}
+
+int
 session_new(struct session **out, struct emulator *e, enum session_kind kind, struct stream *stream,
     struct hf_error *err)
 {
 	struct session *s = calloc(1, sizeof(*s));
 
 	*out = NULL;
-	if (s == NULL)
+	if (s == NULL || session_speak(s, kind) < 0)
 		goto fail;
-	if (kind == SESSION_HTTP && http_init(&s->http, 1, MAX_BODY) < 0)
-		goto fail;
-	if (kind == SESSION_MQTT)
-		mqtt_init(&s->mqtt, 1, MAX_PACKET);
 	s->e = e;
-	s->kind = kind;
 	s->granted = -1;
 	s->opened = e->now.ms;
 	s->stream = s->pump.stream = stream;
@@ -206,14 +213,14 @@ take_events(struct session *s)
 	int n, r = 1;
 
 	s->stuck = 0;
-	for (n = 0; n < EVENTS && r == 1 && !s->over && !s->finishing; n++) {
+	for (n = 0; n < EVENTS && r == 1 && !s->over && !s->finishing && !s->upgrade; n++) {
 		if (buf_size(&s->engine.out) > ENGINE_HIGH)
 			break;
 		r = next_event(s);
 	}
 	if (r < 0)
 		session_finish(s, "%s", s->engine.err.text);
-	s->stuck = r == 1 && !s->finishing;
+	s->stuck = r == 1 && !s->finishing && !s->upgrade;
 	if (s->kind == SESSION_HTTP && s->http.closing)
 		session_finish(s, NULL);
 }
@@ -285,6 +292,8 @@ session_write(struct session *s)
 	moved = i > 1 || (i == 1 && r != 0);
 	if (s->finishing && (r < 0 || (buf_size(&s->engine.out) == 0 && !lingers(s))))
 		s->over = 1;
+	if (s->upgrade && !s->over && buf_size(&s->engine.out) == 0)
+		ws_begin(s);
 	if (s->over)
 		return HF_ERR_NET;
 	if (s->more || moved || (s->stuck && buf_size(&s->engine.out) <= ENGINE_HIGH))

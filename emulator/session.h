@@ -1,6 +1,6 @@
 /*
  * One connection, seen from the files that make it one: session.c reads, writes and ends it, session_dps.c, session_hub.c
- * and session_http.c answer what came.
+ * and session_http.c answer what came, session_ws.c makes a WebSocket of it.
  */
 #ifndef EMULATOR_SESSION_H
 #define EMULATOR_SESSION_H
@@ -19,7 +19,9 @@ struct session {
 	struct emulator *e;
 	enum session_kind kind;
 	enum session_role role;
-	struct stream *stream; /* the pump's */
+	enum session_kind upgrade; /* HTTP: what is spoken once all is sent; 0: HTTP */
+	int in_ws;		   /* in a WebSocket */
+	struct stream *stream; /* TLS, with the peer's certificate; the pump's, or below it in a WebSocket */
 	struct pump pump;
 	union {
 		struct engine engine; /* the first member of both */
@@ -46,6 +48,7 @@ struct session {
 	void *host;
 };
 
+int session_speak(struct session *, enum session_kind); /* makes its engine; 0 or HF_ERR_MEMORY */
 /* Ends at once, or once everything is sent, with a line in the log (fmt NULL: none). */
 void session_end(struct session *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void session_finish(struct session *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -64,4 +67,9 @@ void hub_check(struct session *); /* has the token ended, is the device gone? */
 void hub_lost(struct session *);  /* the link is gone without a goodbye: the will is an event now */
 
 void http_answer(struct session *, const struct http_message *);
+
+int
+ws_is(const struct http_message *); /* does it ask for a WebSocket, or for what is at the WebSocket's path? */
+void ws_answer(struct session *, const struct http_message *);
+void ws_begin(struct session *); /* the answer was yes, and has been sent */
 #endif

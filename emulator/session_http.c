@@ -69,7 +69,9 @@ service_answer(struct session *s, const struct http_message *m)
 void
 http_answer(struct session *s, const struct http_message *m)
 {
-	if (dps_http_is(m->target))
+	if (ws_is(m))
+		ws_answer(s, m);
+	else if (dps_http_is(m->target))
 		dps_answer(s, m);
 	else
 		service_answer(s, m);

@@ -49,8 +49,10 @@ open_pair(
 		stream_close(theirs);
 		return err->code;
 	}
-	if (!m->plain)
-		return tls_open(out, to->tls, theirs, to->host, work, err);
+	if (!m->plain && tls_open(&theirs, to->tls, theirs, to->host, work, err) < 0)
+		return err->code;
+	if (to->ws != NULL && ws_connect(&theirs, theirs, to->host, WS_PATH, to->ws, err) < 0)
+		return err->code;
 	*out = theirs;
 	return 0;
 }

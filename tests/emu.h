@@ -1,7 +1,7 @@
 /*
  * The emulator inside a test: no sockets, no process, a clock that stands still until the test moves it. A device is made to
  * talk to it by giving it `net` in the place of the real one; every connection that it opens is a pair in memory, whose other
- * end is a session here (port 443: HTTPS, any other: MQTT).
+ * end is a session here (port 443: HTTPS, any other: MQTT), in TLS, and in a WebSocket where one is dialled.
  */
 #ifndef TESTS_EMU_H
 #define TESTS_EMU_H

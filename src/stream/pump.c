@@ -127,6 +127,8 @@ verdict(struct pump *p)
 {
 	if (p->want_in == STREAM_ERR || p->want_out == STREAM_ERR)
 		return over(p, &p->stream->err);
+	if (p->eof == EOF_TOLD && buf_size(&p->engine->out) == 0 && p->stream->err.code != 0)
+		return over(p, &p->stream->err);
 	if (p->eof == EOF_TOLD && buf_size(&p->engine->out) == 0)
 		return err_set(&p->err, HF_ERR_NET, "the other side closed the connection");
 	return 0;
