@@ -10,7 +10,9 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "emu.h"
+#include "make_cert.h"
 #include "msg/sas.h"
+#include "session.h"
 
 #define HUB  "127.0.0.2"
 #define KEY  "a2V5IG9mIHRoZSB0ZXN0J3MgZGV2aWNlLCAzMiBieXQ=" /* "key of the test's device, 32 byt" */
@@ -19,11 +21,13 @@
 
 static char dir[64];
 static struct emu *emu;
+static const char *in_ws; /* the subprotocol when MQTT is spoken in a WebSocket */
 
 static int
 setup(void **state)
 {
 	(void)state;
+	in_ws = NULL;
 	strcpy(dir, "/tmp/hf-session-XXXXXX");
 	if (mkdtemp(dir) == NULL || (emu = emu_new(dir)) == NULL)
 		return -1;
@@ -34,6 +38,15 @@ setup(void **state)
 	return emu_enroll(emu, 0, "r1",
 	    "{\"registrationId\":\"r1\",\"attestation\":{\"type\":\"symmetricKey\",\"symmetricKey\":{\"primaryKey\":\"" KEY
 	    "\",\"secondaryKey\":\"" KEY "\"}}}");
+}
+
+static int
+setup_ws(void **state)
+{
+	int r = setup(state);
+
+	in_ws = "MQTT";
+	return r;
 }
 
 static int
@@ -63,6 +76,12 @@ token(const char *resource, int64_t expiry)
 	return s;
 }
 
+static struct dial
+road(struct tls_conf *tls)
+{
+	return (struct dial){ HUB, in_ws ? 443 : 8883, tls, in_ws };
+}
+
 /* An MQTT client that is led by hand. */
 struct client {
 	struct mqtt mqtt;
@@ -73,14 +92,13 @@ struct client {
 static void
 begin(struct client *c)
 {
+	struct dial to = road(NULL);
 	struct hf_error err = { 0 };
 
 	memset(c, 0, sizeof(*c));
 	mqtt_init(&c->mqtt, 0, 1 << 20);
 	c->pump.engine = &c->mqtt.engine;
-	assert_int_equal(
-	    emu->net.open(&emu->net, &c->pump.stream, &(struct dial){ HUB, 8883, NULL, NULL }, NULL, &err),
-	    0);
+	assert_int_equal(emu->net.open(&emu->net, &c->pump.stream, &to, NULL, &err), 0);
 }
 
 static void
@@ -313,6 +331,7 @@ hub_watches_time(void **state)
 	finish(&c);
 
 	begin(&c);
+	assert_false(is_over(&c));
 	emu_pass(emu, 29000);
 	assert_false(is_over(&c));
 	emu_pass(emu, 2000);
@@ -516,12 +535,18 @@ pieces(void **state)
 {
 	static const size_t sizes[] = { 1, 3, 17, 1000 };
 	struct hf_error err = { 0 };
+	STACK_OF(X509) *chain = sk_X509_new_null();
+	EVP_PKEY *key = make_key();
+	X509 *cert = make_cert(&(struct cert_wish){ "d1", 0, -1, 0, INT32_MAX }, key, NULL, NULL);
 	struct tls_conf *tls;
 	struct client c;
+	struct dial to;
 
 	(void)state;
 	emu->plain = 0;
-	assert_int_equal(tls_conf_client(&tls, emu->trust, NULL, NULL, &err), 0);
+	sk_X509_push(chain, cert);
+	assert_int_equal(tls_conf_client(&tls, emu->trust, chain, key, &err), 0);
+	to = road(tls);
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		char *password = token(HUB "/devices/d1", emu->now.wall + 3600);
 		struct mqtt_event ev;
@@ -530,15 +555,14 @@ pieces(void **state)
 		memset(&c, 0, sizeof(c));
 		mqtt_init(&c.mqtt, 0, 1 << 20);
 		c.pump.engine = &c.mqtt.engine;
-		assert_int_equal(emu->net.open(&emu->net, &c.pump.stream,
-				     &(struct dial){ HUB, 8883, tls, NULL }, NULL, &err),
-		    0);
+		assert_int_equal(emu->net.open(&emu->net, &c.pump.stream, &to, NULL, &err), 0);
 		mqtt_say_connect(&c.mqtt, &(struct mqtt_connect){ .client_id = text("d1"),
 					      .user = text(HUB "/d1/?api-version=2021-04-12"),
 					      .password = text(password),
 					      .keep_alive = 60 });
 		assert_int_equal(next(&c, &ev), MQTT_CONNACK);
 		assert_int_equal(ev.connack.code, 0);
+		assert_int_equal(X509_cmp(sk_X509_value(tls_peer(emu->e.sessions->stream), 0), cert), 0);
 		publish(&c, "devices/d1/messages/events/", "piece by piece", 1, 0);
 		assert_int_equal(next(&c, &ev), MQTT_PUBACK);
 		assert_int_equal(stored(), i + 1);
@@ -546,6 +570,8 @@ pieces(void **state)
 		free(password);
 	}
 	tls_conf_free(tls);
+	sk_X509_pop_free(chain, X509_free);
+	EVP_PKEY_free(key);
 }
 
 /* Sends text to the HTTPS side and gives back all that came until nothing moved. */
@@ -606,6 +632,85 @@ https(void **state)
 	free(answer);
 }
 
+#define OFFER "GET /$iothub/websocket?iothub-no-client-cert=true HTTP/1.1\r\nHost: x\r\n"
+#define WISH  "Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
+#define KEYED "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+
+static void
+websockets_that_are_none(void **state)
+{
+	static const struct {
+		const char *request;
+		int status;
+	} bad[] = {
+		{ "GET /other HTTP/1.1\r\nHost: x\r\n" WISH KEYED "Sec-WebSocket-Protocol: mqtt\r\n\r\n",
+		    404 },
+		{ "GET /$iothub/websocket/ HTTP/1.1\r\nHost: x\r\n" WISH KEYED "\r\n", 404 },
+		{ "POST /$iothub/websocket HTTP/1.1\r\nHost: x\r\n" WISH KEYED "\r\n", 405 },
+		{ OFFER "\r\n", 426 },
+		{ OFFER "Upgrade: h2c\r\nConnection: Upgrade\r\n" KEYED "\r\n", 426 },
+		{ OFFER "Upgrade: websocket\r\n" KEYED "Sec-WebSocket-Protocol: mqtt\r\n\r\n", 426 },
+		{ OFFER WISH
+		    "Sec-WebSocket-Version: 8\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+		    426 },
+		{ OFFER WISH "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", 426 },
+		{ OFFER WISH "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n", 400 },
+		{ OFFER WISH
+		    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n",
+		    400 },
+		{ OFFER WISH KEYED "Sec-WebSocket-Protocol: soap, mqtt5\r\n\r\n", 400 },
+		{ OFFER WISH KEYED "\r\n", 400 },
+	};
+	char line[40], *answer;
+	int open;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(line, sizeof(line), "HTTP/1.1 %d ", bad[i].status);
+		answer = talk_http(bad[i].request, &open);
+		assert_ptr_equal(strstr(answer, line), answer);
+		if (bad[i].status == 426)
+			assert_non_null(strstr(answer, "\r\nSec-WebSocket-Version: 13\r\n"));
+		assert_true(open);
+		free(answer);
+	}
+	assert_true(emu_logged(emu, "a WebSocket is refused with 400"));
+}
+
+/* What is offered is echoed to the letter, answers to requests before it come first, and what came behind is read. */
+static void
+websockets_that_are(void **state)
+{
+	static const char ask[] =
+	    "GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n" OFFER WISH KEYED
+	    "Sec-WebSocket-Extensions: permessage-deflate\r\n"
+	    "Sec-WebSocket-Protocol: soap\r\nSec-WebSocket-Protocol: x,MqTT, mqtt\r\n\r\n"
+	    "\x89\x81"
+	    "0000"
+	    "Q\x82\x82"
+	    "0000"
+	    "\xf0\x30";
+	char *answer, *upgrade;
+	int open;
+
+	(void)state;
+	for (size_t chunk = 0; chunk < 3; chunk++) {
+		emu->chunk = chunk;
+		answer = talk_http(ask, &open);
+		upgrade = strstr(answer, "HTTP/1.1 101 ");
+		assert_ptr_equal(strstr(answer, "HTTP/1.1 4"), answer);
+		assert_non_null(upgrade);
+		assert_non_null(strstr(upgrade, "\r\nSec-WebSocket-Protocol: MqTT\r\n"));
+		assert_non_null(
+		    strstr(upgrade, "\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
+		assert_null(strstr(upgrade, "Extensions"));
+		assert_non_null(strstr(upgrade, "\r\n\r\n\x8a\x01"
+						"a"));
+		free(answer);
+	}
+	assert_true(emu_logged(emu, "a connection over MQTT in a WebSocket: "));
+}
+
 /* A loop that looks at it again at once would do nothing else. */
 static void
 rests_while_the_peer_takes_nothing(void **state)
@@ -632,6 +737,10 @@ rests_while_the_peer_takes_nothing(void **state)
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST_WS(name)                                                                                        \
+	{                                                                                                    \
+#name " in a WebSocket", name, setup_ws, teardown, NULL                                      \
+	}
 
 int
 main(void)
@@ -639,7 +748,10 @@ main(void)
 	const struct CMUnitTest tests[] = { TEST(hub_tells_and_acks), TEST(hub_refuses), TEST(hub_closes),
 		TEST(hub_remembers), TEST(hub_keeps_one), TEST(hub_watches_time),
 		TEST(hub_drops_the_disabled), TEST(hub_has_a_will), TEST(full_disk), TEST(dps_registers),
-		TEST(dps_refuses), TEST(pieces), TEST(https), TEST(rests_while_the_peer_takes_nothing) };
+		TEST(dps_refuses), TEST(pieces), TEST(https), TEST_WS(hub_tells_and_acks),
+		TEST_WS(hub_refuses), TEST_WS(hub_watches_time), TEST_WS(hub_has_a_will), TEST_WS(full_disk),
+		TEST_WS(dps_registers), TEST_WS(dps_refuses), TEST_WS(pieces), TEST(websockets_that_are_none),
+		TEST(websockets_that_are), TEST(rests_while_the_peer_takes_nothing) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
