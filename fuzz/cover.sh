@@ -16,6 +16,7 @@ under_test() {
 	json) echo src/base/json.c ;;
 	mqtt) echo src/mqtt/packet.c src/mqtt/session.c ;;
 	pkcs11) echo src/hsm/pkcs11_object.c src/hsm/pubkey.c ;;
+	proxy) echo src/stream/proxy.c src/stream/net_proxy.c src/stream/ask.c ;;
 	sas) echo src/msg/sas.c ;;
 	state) echo src/dps/state.c ;;
 	tpm_blob) echo src/msg/tpm.c ;;
@@ -23,6 +24,7 @@ under_test() {
 	tss2_pem) echo src/hsm/tpm2_pem.c ;;
 	uri) echo src/hsm/uri.c ;;
 	url_b64) echo src/base/url.c src/base/b64.c src/base/str.c ;;
+	ws) echo src/stream/ws.c ;;
 	*) echo "fuzz/cover.sh: which files is fuzz_$1 there for?" >&2; return 1 ;;
 	esac
 }
