@@ -25,6 +25,7 @@
 #include <tss2/tss2_esys.h>
 #include <unistd.h>
 #include "holdfast.h"
+#include "hsm_client_data.h"
 #include "swtpm.h"
 #include "unit/make_cert.h"
 
@@ -35,7 +36,7 @@
 /*
  * The places where work may block, one of which is held: whoever comes there next waits until it is let go.
  */
-enum place { NOWHERE, RESOLVER, SIGNATURE, TPM_HMAC, TPM_ACTIVATE };
+enum place { NOWHERE, RESOLVER, SIGNATURE, TPM_HMAC, TPM_ACTIVATE, VENDOR_OPEN, VENDOR_SIGN };
 static _Atomic enum place held_place;
 static atomic_int waiting, on_the_loop;
 static sem_t go_on;
@@ -357,6 +358,104 @@ dev_x509(struct dev *d, const char *id, const char *transport)
 	X509_free(x);
 }
 
+/*
+ * A vendor's library, linked in, whose chip signs.
+ */
+static char *vendor_pem;
+static int vendor_sessions;
+
+static HSM_CLIENT_HANDLE
+vendor_create(void)
+{
+	vendor_sessions++;
+	return &vendor_sessions;
+}
+
+static void
+vendor_destroy(HSM_CLIENT_HANDLE h)
+{
+	(void)h;
+	vendor_sessions--;
+}
+
+static char *
+vendor_cert(HSM_CLIENT_HANDLE h)
+{
+	(void)h;
+	pass(VENDOR_OPEN);
+	return strdup(vendor_pem);
+}
+
+static char *
+vendor_public_key(HSM_CLIENT_HANDLE h)
+{
+	BIO *text = BIO_new(BIO_s_mem());
+	char *p, *copy;
+	long n;
+
+	(void)h;
+	assert_int_equal(PEM_write_bio_PUBKEY(text, key), 1);
+	n = BIO_get_mem_data(text, &p);
+	copy = strndup(p, (size_t)n);
+	BIO_free(text);
+	return copy;
+}
+
+static char *
+vendor_algorithms(HSM_CLIENT_HANDLE h)
+{
+	(void)h;
+	return strdup("ecdsa-sha256");
+}
+
+static int
+vendor_sign(HSM_CLIENT_HANDLE h, const char *how, const unsigned char *digest, size_t n, unsigned char **sig,
+    size_t *len)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
+	int ok = EVP_PKEY_sign_init(ctx) == 1 && EVP_PKEY_sign(ctx, NULL, len, digest, n) == 1;
+
+	(void)h;
+	(void)how;
+	pass(VENDOR_SIGN);
+	*sig = malloc(*len);
+	ok = ok && EVP_PKEY_sign(ctx, *sig, len, digest, n) == 1;
+	EVP_PKEY_CTX_free(ctx);
+	return ok ? 0 : 1;
+}
+
+static const HSM_CLIENT_X509_V2_INTERFACE *
+vendor_x509_v2(void)
+{
+	static const HSM_CLIENT_X509_V2_INTERFACE table = { .size = sizeof table,
+		.hsm_client_x509_create = vendor_create,
+		.hsm_client_x509_destroy = vendor_destroy,
+		.hsm_client_get_cert = vendor_cert,
+		.hsm_client_get_public_key = vendor_public_key,
+		.hsm_client_get_algorithms = vendor_algorithms,
+		.hsm_client_sign_digest = vendor_sign };
+
+	return &table;
+}
+
+static void
+dev_vendor(struct dev *d, const char *id)
+{
+	static const struct hf_hsm_table table = { .size = sizeof table, .x509_v2 = vendor_x509_v2 };
+	struct hf_enrollment n = { .kind = HF_ENROLL_X509, .id = id };
+	X509 *x = make_cert(&(struct cert_wish){ id, 0, -1, 1000000000, 4000000000 }, key, NULL, NULL);
+
+	free(vendor_pem);
+	vendor_pem = make_pem(x);
+	X509_free(x);
+	assert_int_equal(hf_hsm_link(NULL), 0);
+	assert_int_equal(hf_hsm_link(&table), 0);
+	dev_new(d, connect_map);
+	set(d, "hsm", "hsm:");
+	n.certificate = vendor_pem;
+	enroll(d, &n);
+}
+
 static void
 dev_tpm(struct dev *d)
 {
@@ -557,6 +656,22 @@ handshakes_sign_elsewhere(void **state)
 	held_while_others_go_on(&a, SIGNATURE, SIGNATURE);
 }
 
+/* A key that is opened, and signs, in hardware. */
+static void
+vendors_work_elsewhere(void **state)
+{
+	struct dev a;
+
+	(void)state;
+	dev_vendor(&a, "chip");
+	held_while_others_go_on(&a, VENDOR_OPEN, VENDOR_SIGN);
+	dev_vendor(&a, "chip");
+	held_while_others_go_on(&a, VENDOR_SIGN, VENDOR_SIGN);
+	assert_int_equal(vendor_sessions, 0);
+	free(vendor_pem);
+	vendor_pem = NULL;
+}
+
 static void
 tpms_work_elsewhere(void **state)
 {
@@ -711,6 +826,7 @@ main(void)
 		cmocka_unit_test(what_was_begun_is_due),
 		cmocka_unit_test(names_are_looked_up_elsewhere),
 		cmocka_unit_test(handshakes_sign_elsewhere),
+		cmocka_unit_test(vendors_work_elsewhere),
 		cmocka_unit_test(tpms_work_elsewhere),
 		cmocka_unit_test(left_in_the_middle),
 		cmocka_unit_test(freed_at_any_moment),
