@@ -156,26 +156,6 @@ int hub_service_store(
     struct emulator *, const struct hub_admission *, const struct hub_event *, int retain, struct hf_error *);
 /* Is the device still there and enabled? (asked when something in the registry has changed) */
 int hub_service_still(struct emulator *, const struct hub_admission *);
-/* A service's token (a policy's, for the whole hub): 0 with the hub's name and until, or HF_ERR_AUTH. */
-int hub_service_admit_service(
-    struct emulator *, const char *host, const char *token, struct hub_admission *, struct hf_error *);
-
-/*
- * hub_c2d.c: a device's queue of cloud-to-device messages: 50 deep, time to live, delivery count, a lock of 60 seconds. What is done is part of this
- * turn's commit.
- */
-#define C2D_DEPTH 50
-/* Queues a message for a device: 0, or refused (404001 no such device, 403004 queue full, 413001 too large, 403009 expiry). */
-int hub_c2d_put(
-    struct emulator *, const char *hub, const char *device, const struct hub_event *, struct hf_error *);
-/* Hands out the oldest that is not locked, and locks it for `holder`. 1 with it in *out (owned by the caller; `keep` holds its body), 0: there is none. */
-int hub_c2d_take(struct emulator *, const struct hub_admission *, const char *holder, struct hub_c2d *out,
-    struct buf *keep, struct hf_error *);
-/* 0, or 412002: that lock is lost. */
-int hub_c2d_settle(
-    struct emulator *, const struct hub_admission *, const char *lock, enum hub_outcome, struct hf_error *);
-/* A connection is gone: what it held is queued again, and that does not count as a delivery. */
-void hub_c2d_let_go(struct emulator *, const struct hub_admission *, const char *holder);
 
 /*
  * api.c: the service REST API (enrollments), a table of method, path, handler.

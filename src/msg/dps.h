@@ -1,12 +1,11 @@
 /*
- * What a device and DPS say to each other, once; dps_mqtt.c, dps_http.c and dps_amqp.c say how it is written on each wire. A struct is
+ * What a device and DPS say to each other, once; dps_mqtt.c and dps_http.c say how it is written on each wire. A struct is
  * zeroed by its get and given back by its fini; strings in it are owned ("" or NULL where absent).
  */
 #ifndef MSG_DPS_H
 #define MSG_DPS_H
 #include "base/buf.h"
 #include "base/err.h"
-#include "amqp/amqp.h"
 #include "http/http.h"
 #include "mqtt/mqtt.h"
 
@@ -79,19 +78,4 @@ int dps_http_put_reply(struct http *, const struct dps_reply *);
 int dps_http_get_reply(const struct http_message *, struct dps_reply *, struct hf_error *);
 /* Does this request line belong to DPS's device side? 1 or 0. */
 int dps_http_is(const char *target);
-
-/*
- * AMQP. The address of both links says who: [amqps://HOST/]SCOPE/registrations/ID, and a link property the api-version. Requests and replies are
- * encoded messages; a reply that is refused (status 300 and more) is not a message but the `rejected` outcome of the request.
- */
-#define DPS_AMQP_API "com.microsoft:api-version"
-int dps_amqp_put_address(char dst[256], const struct dps_who *);
-int dps_amqp_get_address(
-    const char *address, struct dps_who *, struct hf_error *); /* scope and id alone are set */
-int dps_amqp_put_request(struct buf *, const struct dps_request *, const char *id);
-int dps_amqp_get_request(const void *, size_t, struct dps_request *, struct hf_error *);
-int dps_amqp_put_reply(struct buf *, const struct dps_reply *);
-int dps_amqp_get_reply(const void *, size_t, struct dps_reply *, struct hf_error *);
-void dps_amqp_put_refusal(struct amqp_condition *, const struct dps_reply *);
-int dps_amqp_get_refusal(const struct amqp_condition *, struct dps_reply *, struct hf_error *);
 #endif
