@@ -11,6 +11,18 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
+/* Unless the peer said it itself. */
+static int
+shows_secret(const char *sentence, const uint8_t *p, size_t n)
+{
+	static const char secret[] = SECRET;
+
+	for (; n >= sizeof secret - 1; p++, n--)
+		if (memcmp(p, secret, sizeof secret - 1) == 0)
+			return 0;
+	return strstr(sentence, secret) != NULL;
+}
+
 static void
 run(const uint8_t *p, size_t n, unsigned how, int pieces, struct buf *story)
 {
@@ -22,7 +34,7 @@ run(const uint8_t *p, size_t n, unsigned how, int pieces, struct buf *story)
 	must(proxy_open(&s, &t->s, "proxy:3128", how & 1 ? "name:" SECRET : NULL, "hub.example", 443, &err) ==
 	     0);
 	tape_hear(s, t, story);
-	must(strstr(s->err.text, SECRET) == NULL);
+	must(!shows_secret(s->err.text, p, n));
 	tape_end(s, t, story);
 }
 

@@ -47,24 +47,29 @@ takes_basic(const struct http_message *m)
 static ssize_t
 wants_another(struct proxy *p, const struct http_message *m)
 {
-	const char *what = "wants a name and a password (HTTP 407): put them into its address, "
-			   "http://NAME:PASSWORD@HOST:PORT, or into the setting for them";
+	const char *what = "wants a name and a password", *next =
+							      "put them into its address, "
+							      "http://NAME:PASSWORD@HOST:PORT, or into the "
+							      "setting for them";
 
-	if (!takes_basic(m))
-		what = "wants to be shown who we are in another way than by a name and a password (HTTP 407, "
-		       "without Basic): ask who runs it";
-	else if (p->named)
-		what = "does not take the name and the password that it was given (HTTP 407): check them";
-	err_set(&p->s.err, HF_ERR_ARGS, "the proxy %s %s", p->name, what);
+	if (!takes_basic(m)) {
+		what = "does not want a name and a password, but to be shown otherwise who we are";
+		next = "ask who runs it for a way in by Basic";
+	} else if (p->named) {
+		what = "does not take the name and the password that it was given";
+		next = "check them";
+	}
+	err_set(&p->s.err, HF_ERR_ARGS, "the proxy %s %s (HTTP %d): %s", p->name, what, m->status, next);
 	return STREAM_ERR;
 }
 
+/* 401 is what tinyproxy says to a wrong password. */
 static ssize_t
 refused(struct proxy *p, const struct http_message *m)
 {
 	const char *next = m->status / 100 == 5 ? "can it reach that host?" : "ask who runs it";
 
-	if (m->status == 407)
+	if (m->status == 407 || m->status == 401)
 		return wants_another(p, m);
 	err_set(&p->s.err, HF_ERR_NET, "the proxy %s opened no way to %s: HTTP %d%s%.80s; %s", p->name,
 	    p->target, m->status, m->reason[0] != '\0' ? " " : "", m->reason, next);

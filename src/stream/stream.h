@@ -65,7 +65,7 @@ const char *tls_version(struct stream *); /* "TLSv1.3"; NULL before that, and of
 /*
  * proxy.c: a tunnel through an HTTP proxy (CONNECT, RFC 9110 section 9.3.6). Takes `under`, a connection with the proxy, at failure too.
  * proxy: its HOST:PORT, for sentences. user: "NAME:PASSWORD" for Basic authentication, or NULL; sent at once, never shown, not kept. The
- * proxy's own refusal is HF_ERR_NET (407, when it wants other credentials: HF_ERR_ARGS), and its sentence says that it was the proxy.
+ * proxy's own refusal is HF_ERR_NET (407 and 401, when it wants other credentials: HF_ERR_ARGS), and its sentence says that it was the proxy.
  */
 int proxy_open(struct stream **, struct stream *under, const char *proxy, const char *user, const char *host,
     uint16_t port, struct hf_error *);

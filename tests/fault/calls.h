@@ -300,6 +300,13 @@ CALL(int, json_object_set_new, (json_t * o, const char *key, json_t *v), (o, key
 HAND(json_pack)
 CALL(json_t *, json_string, (const char *s), (s), NULL)
 
+/* WebSocket */
+CALL(int, wslay_frame_context_init,
+    (wslay_frame_context_ptr * out, const struct wslay_frame_callbacks *calls, void *arg), (out, calls, arg), -1)
+/* they fail where our callbacks do */
+SURE(wslay_frame_recv)
+SURE(wslay_frame_send)
+
 /* modules: p11-kit and the loader */
 CALL(void *, dlopen, (const char *path, int how), (path, how), NULL)
 CALL(void *, dlsym, (void *so, const char *name), (so, name), NULL)
@@ -598,6 +605,7 @@ SURE(freeaddrinfo)
 SURE(json_delete)
 SURE(p11_kit_modules_release)
 SURE(p11_kit_uri_free)
+SURE(wslay_frame_context_free)
 /* they read or set a field of an object that is there */
 SURE(ASN1_STRING_get0_data)
 SURE(ASN1_STRING_length)

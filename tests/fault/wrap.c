@@ -37,6 +37,7 @@
 #include <tss2/tss2_mu.h>
 #include <tss2/tss2_tctildr.h>
 #include <unistd.h>
+#include <wslay/wslay.h>
 
 #include "hsm_client_data.h"
 #include "trip.h"

@@ -158,7 +158,9 @@ refusals(void **state)
 		{ "407 Who\r\nContent-Length: 0\r\n\r\n", NULL, HF_ERR_ARGS, "wants a name and a password" },
 		{ "407 Who\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\nContent-Length: "
 		  "0\r\n\r\n",
-		    USER, HF_ERR_ARGS, "without Basic" },
+		    USER, HF_ERR_ARGS, "shown otherwise who we are (HTTP 407)" },
+		{ "401 Unauthorized\r\nContent-Length: 0\r\n\r\n", USER, HF_ERR_ARGS,
+		    "does not take the name and the password that it was given (HTTP 401): check" },
 		{ "403 Filtered\r\nContent-Length: 0\r\n\r\n", NULL, HF_ERR_NET,
 		    "the proxy proxy.example:3128 opened no way to hub.example:443: HTTP 403 Filtered; ask" },
 		{ "502 \r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n", NULL, HF_ERR_NET,
