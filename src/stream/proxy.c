@@ -47,10 +47,9 @@ takes_basic(const struct http_message *m)
 static ssize_t
 wants_another(struct proxy *p, const struct http_message *m)
 {
-	const char *what = "wants a name and a password", *next =
-							      "put them into its address, "
-							      "http://NAME:PASSWORD@HOST:PORT, or into the "
-							      "setting for them";
+	const char *what = "wants a name and a password";
+	const char *next =
+	    "put them into its address, http://NAME:PASSWORD@HOST:PORT, or into the setting for them";
 
 	if (!takes_basic(m)) {
 		what = "does not want a name and a password, but to be shown otherwise who we are";

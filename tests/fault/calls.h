@@ -170,7 +170,7 @@ CALL(int, OPENSSL_init_crypto, (uint64_t what, const OPENSSL_INIT_SETTINGS *s), 
 CALL(OPENSSL_STACK *, OPENSSL_sk_new_null, (void), (), no_ssl_memory())
 CALL(int, OPENSSL_sk_push, (OPENSSL_STACK * s, const void *p), (s, p), no_ssl(0))
 CALL(int, OPENSSL_sk_unshift, (OPENSSL_STACK * s, const void *p), (s, p), no_ssl(0))
-CALL(OSSL_LIB_CTX *, OSSL_LIB_CTX_new, (void), (), no_ssl_memory())
+HAND(OSSL_LIB_CTX_new)
 CALL(OSSL_PARAM_BLD *, OSSL_PARAM_BLD_new, (void), (), no_ssl_memory())
 CALL(int, OSSL_PARAM_BLD_push_BN, (OSSL_PARAM_BLD * b, const char *key, const BIGNUM *n), (b, key, n),
     no_ssl(0))
