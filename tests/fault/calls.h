@@ -302,7 +302,8 @@ CALL(json_t *, json_string, (const char *s), (s), NULL)
 
 /* WebSocket */
 CALL(int, wslay_frame_context_init,
-    (wslay_frame_context_ptr * out, const struct wslay_frame_callbacks *calls, void *arg), (out, calls, arg), -1)
+    (wslay_frame_context_ptr * out, const struct wslay_frame_callbacks *calls, void *arg), (out, calls, arg),
+    -1)
 /* they fail where our callbacks do */
 SURE(wslay_frame_recv)
 SURE(wslay_frame_send)
