@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include "base/file.h"
 #include "base/str.h"
 #include "front.h"
 #include "holdfast.h"
@@ -13,6 +14,7 @@
 /* What the device does now. IDENTIFYING: the hub is known, and the key has to be opened, or to show that the state file is its own. */
 enum doing { NOTHING, REGISTERING, IDENTIFYING, AT_HUB };
 
+#define POLL	  1500 /* seconds: as often as hubs want to be asked over HTTPS */
 #define BLIND_NAP 50 /* ms between looks at descriptors that the system would not watch */
 
 struct hf {
@@ -35,6 +37,11 @@ struct hf {
 	struct dps_call *call;
 	enum hf_event_type told[4];
 	size_t told_count;
+	int receiving; /* hf_receive() was called */
+	unsigned most;
+	struct hf_received received;
+	struct hf_property *properties; /* of what was received last */
+	struct buf proxy_user;
 	char *ek, *srk, *subject;
 	char sha1[41], sha256[65];
 	struct hf_error err;
@@ -102,6 +109,8 @@ hf_free(struct hf *h)
 	str_free(&h->ek);
 	str_free(&h->srk);
 	str_free(&h->subject);
+	free(h->properties);
+	buf_free(&h->proxy_user);
 	free(h);
 }
 
@@ -147,8 +156,31 @@ hf_set(struct hf *h, const char *name, const char *value)
 	hsm_close(h->hsm);
 	h->hsm = NULL;
 	h->found.hub[0] = '\0';
-	h->net.connect = h->set.connect;
 	return 0;
+}
+
+/* The way into the world, as the settings say. */
+static int
+network(struct hf *h)
+{
+	const char *file = h->set.proxy_auth_file;
+	char *user;
+
+	h->net.connect = h->set.connect;
+	h->net.proxy = h->set.proxy;
+	h->net.proxy_user = NULL;
+	buf_free(&h->proxy_user);
+	if (file == NULL)
+		return 0;
+	if (file_read(&h->proxy_user, file, 1024, "proxy's name and password", &h->err) < 0)
+		return h->err.code;
+	if ((user = buf_str(&h->proxy_user)) == NULL)
+		return err_memory(&h->err);
+	user[strcspn(user, "\r\n")] = '\0';
+	h->net.proxy_user = user;
+	return strchr(user, ':') != NULL
+		   ? 0
+		   : err_set(&h->err, HF_ERR_ARGS, "%s: the first line has to be NAME:PASSWORD", file);
 }
 
 static int
@@ -173,7 +205,8 @@ identity(struct hf *h)
 		.log = &h->log,
 	};
 
-	h->net.connect = h->set.connect;
+	if (network(h) < 0)
+		return h->err.code;
 	return h->hsm != NULL ? 0 : hsm_open(&h->hsm, &k, &h->err);
 }
 
@@ -267,6 +300,15 @@ seed(void)
 	return s;
 }
 
+/* The names were checked when they were set. */
+static void
+transports(struct transports *t, const char *names)
+{
+	struct hf_error ignored = { 0 };
+
+	(void)transports_get(t, names, &ignored);
+}
+
 static void
 dps_settings(struct hf *h)
 {
@@ -279,9 +321,8 @@ dps_settings(struct hf *h)
 	d->payload = s->payload;
 	d->trust = s->trust;
 	d->state = s->state;
-	d->transport = h->hsm->kind == HSM_TPM ? DPS_HTTP : DPS_MQTT;
-	if (s->transport != NULL)
-		d->transport = strcmp(s->transport, "http") == 0 ? DPS_HTTP : DPS_MQTT;
+	transports(&d->transports, s->transport != NULL ? s->transport : h->hsm->kind == HSM_TPM ? "http" : "mqtt");
+	d->early = s->early != NULL;
 	d->timeout_ms = (s->timeout != NULL ? atoll(s->timeout) : 60) * 1000;
 	d->seed = seed();
 }
@@ -315,17 +356,22 @@ hub_begin(struct hf *h, const char *hub, const char *device, const struct dps_st
 		.trust = h->set.trust,
 		.state = state,
 		.file = state != NULL ? h->set.state : NULL,
+		.poll = h->set.poll != NULL ? atoi(h->set.poll) : POLL,
+		.early = h->set.early != NULL,
 		.seed = seed(),
 	};
 
 	dps_settings(h);
+	transports(&s.transports, h->set.hub_transport != NULL ? h->set.hub_transport
+				  : h->set.transport != NULL   ? h->set.transport
+							       : "mqtt");
 	s.dps = h->set.id_scope != NULL ? &h->dps_set : NULL;
 	if (hub_client_new(&h->hub, &s, &h->device, h->hsm, &h->net, h->work, &h->log, clock_now(), &h->err) <
 	    0)
 		return h->err.code;
 	h->doing = AT_HUB;
 	h->fresh = 1;
-	return 0;
+	return h->receiving ? hub_client_receive(h->hub, h->most) : 0;
 }
 
 static int
@@ -385,6 +431,32 @@ hf_send(struct hf *h, const struct hf_message *f, uint64_t tag)
 		free(m);
 	h->fresh = 1;
 	return h->err.code;
+}
+
+int
+hf_receive(struct hf *h, unsigned most)
+{
+	if (h->work == NULL)
+		return h->err.code;
+	err_clear(&h->err);
+	h->receiving = 1;
+	h->most = most;
+	h->fresh = 1;
+	if (h->hub != NULL && hub_client_receive(h->hub, h->most) < 0)
+		return err_memory(&h->err);
+	return 0;
+}
+
+int
+hf_settle(struct hf *h, uint64_t tag, enum hf_settlement how)
+{
+	if (h->work == NULL)
+		return h->err.code;
+	err_clear(&h->err);
+	if (h->hub == NULL)
+		return err_set(&h->err, HF_ERR_ARGS, "no connection with a hub, and so no message to settle");
+	h->fresh = 1;
+	return hub_client_settle(h->hub, tag, how, &h->err);
 }
 
 int
@@ -543,16 +615,68 @@ registered(struct hf *h, struct hf_event *ev)
 	ev->payload = h->found.payload != NULL ? h->found.payload : "";
 }
 
+static const char *
+text(const char *s)
+{
+	return s != NULL ? s : "";
+}
+
+/* 0, or out of memory. */
+static int
+received(struct hf *h, struct hf_event *ev)
+{
+	const struct hub_c2d *m = hub_client_c2d(h->hub, ev->tag);
+	const struct hub_event *v = &m->message;
+	struct hf_property *p = realloc(h->properties, (v->property_count + 1) * sizeof(*p));
+
+	if (p == NULL)
+		return HF_ERR_MEMORY;
+	h->properties = p;
+	for (size_t i = 0; i < v->property_count; i++)
+		p[i] = (struct hf_property){ v->property[i].key, v->property[i].value };
+	h->received = (struct hf_received){
+		.body = v->body,
+		.len = v->len,
+		.properties = p,
+		.property_count = v->property_count,
+		.message_id = text(v->message_id),
+		.correlation_id = text(v->correlation_id),
+		.user_id = text(v->user_id),
+		.to = text(v->to),
+		.content_type = text(v->content_type),
+		.content_encoding = text(v->content_encoding),
+		.ack = m->ack,
+		.deliveries = m->deliveries,
+		.sequence = m->sequence,
+		.enqueued_ms = m->enqueued_ms,
+	};
+	ev->type = HF_RECEIVED;
+	ev->received = &h->received;
+	return 0;
+}
+
 static int
 hub_event(struct hf *h, struct hf_event *ev)
 {
-	switch (hub_client_next(h->hub, &ev->tag)) {
+	enum hub_happened what = hub_client_next(h->hub, &ev->tag, &ev->error);
+
+	switch (what) {
 	case HUB_CONNECTED:
 		ev->type = HF_CONNECTED;
 		return 1;
 	case HUB_SENT:
 		ev->type = HF_SENT;
 		return 1;
+	case HUB_UNSENT:
+	case HUB_SETTLED:
+		ev->type = what == HUB_UNSENT ? HF_UNSENT : HF_SETTLED;
+		return 1;
+	case HUB_C2D:
+		if (received(h, ev) == 0)
+			return 1;
+		err_memory(&h->err);
+		failed(h);
+		return 0;
 	case HUB_DISCONNECTED:
 		h->err = h->device.last;
 		ev->type = HF_DISCONNECTED;
@@ -662,9 +786,8 @@ hf_service(struct hf *h, const char *service, const struct hf_call *q, char **mo
 {
 	int rc;
 
-	if (ready(h) < 0)
+	if (ready(h) < 0 || network(h) < 0)
 		return h->err.code;
-	h->net.connect = h->set.connect;
 	rc = dps_call_new(&h->call, service, q, more != NULL ? *more : NULL, h->set.trust, &h->net, h->work,
 	    clock_now(), &h->err);
 	while (rc == 0) {

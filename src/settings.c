@@ -3,24 +3,40 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "settings.h"
-#include "stream/stream.h"
+#include "stream/line.h"
 
 static int
 check_transport(const char *v, struct hf_error *e)
 {
-	if (strcmp(v, "mqtt") == 0 || strcmp(v, "http") == 0)
-		return 0;
-	return err_set(e, HF_ERR_ARGS, "transport \"%s\" is not known; it is mqtt or http", v);
+	struct transports t;
+
+	return transports_get(&t, v, e);
 }
 
 static int
-check_timeout(const char *v, struct hf_error *e)
+check_seconds(const char *v, struct hf_error *e)
 {
 	uint64_t s;
 
 	if (str_u64(v, strlen(v), 1000000, &s) == 0 && s > 0)
 		return 0;
-	return err_set(e, HF_ERR_ARGS, "timeout \"%s\" is not a number of seconds from 1 to 1000000", v);
+	return err_set(e, HF_ERR_ARGS, "\"%s\" is not a number of seconds from 1 to 1000000", v);
+}
+
+static int
+check_timeout(const char *v, struct hf_error *e)
+{
+	struct hf_error why = { 0 };
+
+	return check_seconds(v, &why) == 0 ? 0 : err_set(e, HF_ERR_ARGS, "timeout %s", why.text);
+}
+
+static int
+check_poll(const char *v, struct hf_error *e)
+{
+	struct hf_error why = { 0 };
+
+	return check_seconds(v, &why) == 0 ? 0 : err_set(e, HF_ERR_ARGS, "poll %s", why.text);
 }
 
 static int
@@ -45,6 +61,11 @@ static const struct {
 	{ "endpoint", AT(endpoint), NULL },
 	{ "connect", AT(connect), net_map_check },
 	{ "transport", AT(transport), check_transport },
+	{ "hub-transport", AT(hub_transport), check_transport },
+	{ "proxy", AT(proxy), net_proxy_check },
+	{ "proxy-auth-file", AT(proxy_auth_file), NULL },
+	{ "early", AT(early), NULL },
+	{ "poll", AT(poll), check_poll },
 	{ "trust", AT(trust), NULL },
 	{ "registration-id", AT(registration_id), NULL },
 	{ "state", AT(state), NULL },

@@ -229,10 +229,11 @@ static void
 step_hub(struct talk *t)
 {
 	enum hub_happened what;
+	const struct hf_error *why;
 	uint64_t tag;
 
 	hub_client_step(t->hub, t->emu->now);
-	while ((what = hub_client_next(t->hub, &tag)) != HUB_NOTHING) {
+	while ((what = hub_client_next(t->hub, &tag, &why)) != HUB_NOTHING) {
 		if (what == HUB_SENT)
 			acknowledged(t, tag);
 		t->connected += what == HUB_CONNECTED;
@@ -356,10 +357,10 @@ talk_hold_on(struct talk *t, int64_t ms)
 }
 
 void
-talk_register_begin(struct talk *t, enum dps_transport transport)
+talk_register_begin(struct talk *t, enum transport transport)
 {
 	err_clear(&t->err);
-	t->set.transport = transport;
+	t->set.transports = (struct transports){ { transport }, 1 };
 	t->registered = 0;
 	assert_int_equal(
 	    dps_client_new(&t->dps, &t->set, t->hsm, &t->net.net, t->work, &t->log, t->emu->now, &t->err), 0);
@@ -372,7 +373,7 @@ is_registered(struct talk *t)
 }
 
 int
-talk_register(struct talk *t, enum dps_transport transport)
+talk_register(struct talk *t, enum transport transport)
 {
 	talk_register_begin(t, transport);
 	assert_true(talk_until(t, is_registered, t->set.timeout_ms + 1000));
@@ -386,7 +387,9 @@ talk_connect(struct talk *t)
 		.hub = t->got.hub,
 		.device = t->got.device,
 		.trust = t->emu->trust,
-		.dps = t->set.transport != 0 ? &t->set : NULL,
+		.transports = { { t->hub_transport != 0 ? t->hub_transport : TRANSPORT_MQTT }, 1 },
+		.poll = 30,
+		.dps = t->set.transports.count != 0 ? &t->set : NULL,
 		.state = &t->got.state,
 		.seed = 11,
 	};

@@ -25,6 +25,7 @@ struct talk {
 	struct dps_assignment got;
 	struct hub_device device;
 	struct hub_client *hub;
+	enum transport hub_transport; /* 0: MQTT */
 	int connected, disconnected, moved, over; /* how often */
 	size_t sent;				  /* acknowledged, each tag once and never another */
 	uint8_t acknowledged[4096];		  /* by tag */
@@ -56,8 +57,8 @@ void talk_turn(struct talk *); /* each side has its turn, at the present moment 
 int talk_until(struct talk *, int (*done)(struct talk *), int64_t ms);
 void talk_hold_on(struct talk *, int64_t ms); /* the same, for so long */
 /* A whole registration. 1, or the error, which is in err. */
-int talk_register(struct talk *, enum dps_transport);
-void talk_register_begin(struct talk *, enum dps_transport);
+int talk_register(struct talk *, enum transport);
+void talk_register_begin(struct talk *, enum transport);
 /* Connects to the hub of the last registration. */
 void talk_connect(struct talk *);
 void talk_disconnect(struct talk *);

@@ -40,6 +40,7 @@ int enrolled(struct tool *, const char *service);
 int cmd_identity(struct tool *);
 int cmd_register(struct tool *);
 int cmd_send(struct tool *);
+int cmd_receive(struct tool *);
 int cmd_enroll(struct tool *);
 int cmd_key(struct tool *);
 int cmd_csr(struct tool *);

@@ -1,38 +1,31 @@
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/str.h"
 #include "base/b64.h"
 #include "dps/dps_client.h"
+#include "stream/line.h"
+#include "way.h"
 
 #define TOKEN_LIFE 3600
-#define KEEP_ALIVE 60
-#define BODY_MAX   (128 * 1024) /* DPS messages are 96 KB at most */
 
 #define ROUNDS 32 /* of one step; then the loop has its turn */
 
-enum line { CLOSED, OPENING, READY };
 enum asked { NOTHING, DUE, SAID }; /* a request waits for the line; is unanswered */
 
 struct dps_client {
 	struct dps_settings set;
 	struct hsm *hsm;
-	struct net *net;
 	struct work *work;
 	const struct log *log;
-	char host[256];
-	uint16_t port;
 	struct tls_conf *tls;
 	struct dps_who who;
 	struct dps_register reg;
 	struct key_job *key;
-	enum line line;
-	struct pump pump;
-	struct mqtt mqtt;
-	struct http http;
+	struct line line;
+	struct dps_way *way; /* while the line is not closed */
+	int may_say;
 	enum asked asked;
 	int begun; /* reg is there */
-	int left;  /* what watch last saw is closed */
 	struct moment since;
 	int64_t now, deadline;
 	struct dps_assignment got;
@@ -52,6 +45,20 @@ secure(struct dps_client *c)
 	return tls_conf_client(&c->tls, c->set.trust, chain, key, &c->err);
 }
 
+/* The service says so too, but later, and in fewer words. */
+static int
+check_transports(struct dps_client *c)
+{
+	const struct transports *t = &c->line.way;
+
+	for (size_t i = 0; c->hsm->kind == HSM_TPM && i < t->count; i++)
+		if (transport_is_mqtt(t->by[i]))
+			return err_set(&c->err, HF_ERR_UNSUPPORTED,
+			    "DPS takes no TPM over MQTT; register with --transport http or amqp "
+			    "(--hub-transport mqtt reaches the hub by MQTT all the same)");
+	return 0;
+}
+
 static int
 prepare(struct dps_client *c)
 {
@@ -65,13 +72,9 @@ prepare(struct dps_client *c)
 		return err_set(&c->err, HF_ERR_ARGS, "\"%s\" is not an ID scope; one looks like 0ne00000000",
 		    c->set.scope);
 	(void)str_fmt(c->who.api, sizeof(c->who.api), "%s", DPS_API);
-	if (c->hsm->kind == HSM_TPM && c->set.transport == DPS_MQTT)
-		return err_set(&c->err, HF_ERR_UNSUPPORTED,
-		    "DPS takes no TPM over MQTT; register with --transport http "
-		    "(the hub is reached by MQTT all the same)");
-	c->port = c->set.transport == DPS_HTTP ? 443 : 8883;
-	if (str_host_port(at, c->host, sizeof(c->host), &c->port) < 0)
-		return err_set(&c->err, HF_ERR_ARGS, "endpoint \"%s\" is not HOST or HOST:PORT", at);
+	c->line.way = c->set.transports;
+	if (check_transports(c) < 0 || line_name(&c->line, at, &c->err) < 0)
+		return c->err.code;
 	return c->hsm->blocks ? 0 : secure(c);
 }
 
@@ -107,11 +110,10 @@ dps_client_new(struct dps_client **out, const struct dps_settings *set, struct h
 		return err_memory(e);
 	c->set = *set;
 	c->since = now;
-	c->left = 1;
 	c->hsm = hsm;
-	c->net = net;
 	c->work = work;
 	c->log = log;
+	line_init(&c->line, net, work, log, "DPS at");
 	if (prepare(c) < 0 || key_start(c, KEY_IDENTITY) < 0 || key_post(c) < 0)
 		goto fail;
 	*out = c;
@@ -126,15 +128,15 @@ fail:
 static void
 hang_up(struct dps_client *c)
 {
-	if (c->line == CLOSED)
-		return;
-	if (c->line == READY && c->set.transport == DPS_MQTT && mqtt_say(&c->mqtt, MQTT_DISCONNECT, 0) == 0)
-		(void)pump_step(&c->pump, c->now);
-	pump_close(&c->pump);
-	mqtt_fini(&c->mqtt);
-	http_fini(&c->http);
-	c->line = CLOSED;
-	c->left = 1;
+	if (c->line.state == LINE_READY && c->way->ops->bye != NULL) {
+		c->way->ops->bye(c->way);
+		(void)pump_step(&c->line.pump, c->now);
+	}
+	line_close(&c->line);
+	if (c->way != NULL)
+		c->way->ops->free(c->way);
+	c->way = NULL;
+	c->may_say = 0;
 }
 
 void
@@ -189,8 +191,8 @@ begin(struct dps_client *c, struct key_job *k)
 	if (dps_register_init(&c->reg, c->hsm->kind, c->who.id, ek, srk, c->set.payload, c->set.seed,
 		c->set.timeout_ms, c->since) < 0)
 		return err_memory(&c->err);
-	log_line(c->log, "registering %s with %s, ID scope %s, over %s", c->who.id, c->host, c->who.scope,
-	    c->set.transport == DPS_HTTP ? "HTTPS" : "MQTT");
+	log_line(c->log, "registering %s with %s, ID scope %s, over %s", c->who.id, c->line.host, c->who.scope,
+	    transport_name(line_transport(&c->line)));
 	return 0;
 }
 
@@ -228,16 +230,37 @@ key_ended(struct dps_client *c, struct moment now)
 	return rc;
 }
 
-/* The reason may stand in what hanging up wipes. */
+/* The reason may stand in what hanging up wipes. Where it can be said over another transport, it is said there at once. */
 static void
 lost(struct dps_client *c, const struct hf_error *why, struct moment now)
 {
 	struct hf_error e = *why;
+	int opening = c->line.state != LINE_READY, challenged = c->way != NULL && c->way->token_stays;
 
 	hang_up(c);
+	if (challenged)
+		dps_register_unchallenged(&c->reg);
+	if (opening && c->asked != NOTHING && line_failed(&c->line, &e)) {
+		c->asked = DUE;
+		dps_register_waits(&c->reg, now);
+		return;
+	}
 	c->asked = NOTHING;
 	log_line(c->log, "%s", e.text);
 	dps_register_lost(&c->reg, &e, now);
+}
+
+static int
+way_new(struct dps_client *c)
+{
+	struct dps_way_settings s = {
+		.host = c->line.host, .who = &c->who, .request = &c->reg.request, .early = c->set.early
+	};
+	enum transport t = line_transport(&c->line);
+
+	if (transport_is_mqtt(t))
+		return dps_way_mqtt(&c->way, &s);
+	return transport_is_amqp(t) ? dps_way_amqp(&c->way, &s) : dps_way_http(&c->way, &s);
 }
 
 static int
@@ -245,83 +268,66 @@ dial(struct dps_client *c, struct moment now)
 {
 	struct hf_error e = { 0 };
 
-	memset(&c->pump, 0, sizeof(c->pump));
-	mqtt_init(&c->mqtt, 0, BODY_MAX);
-	if (http_init(&c->http, 0, BODY_MAX) < 0)
+	if (way_new(c) < 0)
 		return err_memory(&c->err);
-	c->line = OPENING;
-	c->pump.engine = c->set.transport == DPS_HTTP ? &c->http.engine : &c->mqtt.engine;
-	if (c->net->open(
-		c->net, &c->pump.stream, &(struct dial){ c->host, c->port, c->tls, NULL }, c->work, &e) < 0) {
+	if (line_dial(&c->line, c->tls, c->way->engine, now, &e) < 0)
 		lost(c, &e, now);
-		return 0;
-	}
-	if (c->set.transport == DPS_HTTP) {
-		c->line = READY;
-		return 0;
-	}
-	return dps_mqtt_put_who(&c->mqtt, &c->who, KEEP_ALIVE);
+	return 0;
 }
 
 static int
 say(struct dps_client *c)
 {
 	c->asked = SAID;
-	if (c->set.transport == DPS_HTTP)
-		return dps_http_put_request(&c->http, &c->who, &c->reg.request, c->host);
-	return dps_mqtt_put_request(&c->mqtt, &c->reg.request, c->who.id);
+	return c->way->ops->say(c->way, &c->who, &c->reg.request);
 }
 
 static void
-hear(struct dps_client *c, int rc, struct dps_reply *p, struct hf_error *e, struct moment now)
+replied(struct dps_client *c, struct dps_way_event *ev, struct moment now)
 {
 	c->asked = NOTHING;
-	if (rc < 0) {
-		dps_reply_fini(p);
-		dps_register_broke(&c->reg, e);
+	if (ev->reply.state[0] != '\0')
+		log_line(c->log, "DPS: %s", ev->reply.state);
+	dps_register_heard(&c->reg, &ev->reply, now);
+	if (ev->last)
+		hang_up(c);
+}
+
+static void
+broke(struct dps_client *c, struct dps_way_event *ev)
+{
+	c->asked = NOTHING;
+	dps_reply_fini(&ev->reply);
+	dps_register_broke(&c->reg, &ev->err);
+}
+
+static void
+closed(struct dps_client *c, struct hf_error *why, struct moment now)
+{
+	if (why->code == 0)
+		err_set(why, HF_ERR_NET, "DPS at %s closed the connection", c->line.host);
+	lost(c, why, now);
+}
+
+static void
+happened(struct dps_client *c, struct dps_way_event *ev, struct moment now)
+{
+	if (ev->what != DPS_WAY_LOST && (ev->what != DPS_WAY_READY || ev->let_in))
+		line_ready(&c->line);
+	switch (ev->what) {
+	case DPS_WAY_READY:
+		c->may_say = 1;
+		return;
+	case DPS_WAY_REPLY:
+		replied(c, ev, now);
+		return;
+	case DPS_WAY_LOST:
+		closed(c, &ev->err, now);
+		return;
+	default:
+		broke(c, ev);
 		return;
 	}
-	if (p->state[0] != '\0')
-		log_line(c->log, "DPS: %s", p->state);
-	dps_register_heard(&c->reg, p, now);
-}
-
-static void
-refused(struct dps_client *c, int code, struct moment now)
-{
-	struct hf_error e = { 0 };
-
-	if (code == 3) {
-		err_set(&e, HF_ERR_NET, "DPS at %s is not available now (MQTT code 3)", c->host);
-		lost(c, &e, now);
-		return;
-	}
-	err_set(&e, HF_ERR_AUTH,
-	    "DPS at %s refused the connection of %s (MQTT code %d); check ID scope, key and clock", c->host,
-	    c->who.id, code);
-	e.status = 401;
-	dps_register_broke(&c->reg, &e);
-}
-
-static void
-closed(struct dps_client *c, struct moment now)
-{
-	struct hf_error e = { 0 };
-
-	err_set(&e, HF_ERR_NET, "DPS at %s closed the connection", c->host);
-	lost(c, &e, now);
-}
-
-static void
-subscribed(struct dps_client *c, const struct mqtt_suback *s, struct moment now)
-{
-	struct hf_error e = { 0 };
-
-	c->line = READY;
-	if (s->count == 1 && s->code[0] <= 1)
-		return;
-	err_set(&e, HF_ERR_PROTOCOL, "DPS at %s refused the subscription to its answers", c->host);
-	lost(c, &e, now);
 }
 
 /* What broke the protocol's rules is known to the engine, by whom it was broken is not. */
@@ -330,79 +336,40 @@ misspoke(struct dps_client *c, const struct hf_error *why, struct moment now)
 {
 	struct hf_error e = { 0 };
 
-	err_set(&e, why->code, "DPS at %s: %s", c->host, why->text);
+	err_set(&e, why->code, "DPS at %s: %s", c->line.host, why->text);
 	lost(c, &e, now);
 }
 
 static int
-mqtt_event(struct dps_client *c, struct moment now)
+event(struct dps_client *c, struct moment now)
 {
-	struct mqtt_event ev;
-	struct dps_reply p = { 0 };
-	struct hf_error e = { 0 };
-	int rc = mqtt_next(&c->mqtt, &ev);
+	struct dps_way_event ev = { 0 };
+	int rc = c->way->ops->next(c->way, &ev);
 
 	if (rc < 0)
-		misspoke(c, &c->mqtt.engine.err, now);
-	if (rc <= 0)
-		return 0;
-	if (ev.type == MQTT_CLOSED)
-		closed(c, now);
-	else if (ev.type == MQTT_CONNACK && ev.connack.code != 0)
-		refused(c, ev.connack.code, now);
-	else if (ev.type == MQTT_CONNACK)
-		return mqtt_subscribe(&c->mqtt, DPS_MQTT_FILTER, 1) < 0 ? HF_ERR_MEMORY : 1;
-	else if (ev.type == MQTT_SUBACK)
-		subscribed(c, &ev.suback, now);
-	else if (ev.type == MQTT_PUBLISH) {
-		if (ev.publish.qos > 0)
-			(void)mqtt_puback(&c->mqtt, ev.publish.id);
-		rc = dps_mqtt_get_reply(&ev.publish, &p, &e);
-		hear(c, rc, &p, &e, now);
-	}
-	return 1;
+		misspoke(c, &c->way->engine->err, now);
+	if (rc > 0)
+		happened(c, &ev, now);
+	return rc > 0;
 }
 
-static int
-http_event(struct dps_client *c, struct moment now)
-{
-	struct http_event ev;
-	struct dps_reply p = { 0 };
-	struct hf_error e = { 0 };
-	int keep, rc = http_next(&c->http, &ev);
-
-	if (rc < 0)
-		misspoke(c, &c->http.engine.err, now);
-	if (rc <= 0)
-		return 0;
-	if (ev.what == HTTP_CLOSED) {
-		closed(c, now);
-		return 1;
-	}
-	keep = ev.message.keep;
-	rc = dps_http_get_reply(&ev.message, &p, &e);
-	hear(c, rc, &p, &e, now);
-	if (!keep)
-		hang_up(c);
-	return 1;
-}
-
-/* Moves bytes, then takes what they said; a line that broke has said its last words first. */
+/* Moves bytes, then takes what they said; a line that broke has said its last words first. 1: there is more to do. */
 static int
 converse(struct dps_client *c, struct moment now)
 {
-	int moved, heard = 0, rc = 1;
+	struct hf_error late = { 0 };
+	int moved, heard = 0;
 
-	if (c->line == CLOSED)
+	if (c->line.state == LINE_CLOSED)
 		return 0;
-	moved = pump_step(&c->pump, now.ms);
-	while (rc > 0 && c->line != CLOSED) {
-		rc = c->set.transport == DPS_HTTP ? http_event(c, now) : mqtt_event(c, now);
-		heard |= rc > 0;
-	}
-	if (moved < 0 && c->line != CLOSED)
-		lost(c, &c->pump.err, now);
-	return rc < 0 ? rc : heard || moved != 0;
+	moved = pump_step(&c->line.pump, now.ms);
+	while (c->line.state != LINE_CLOSED && event(c, now))
+		heard = 1;
+	if (moved < 0 && c->line.state != LINE_CLOSED)
+		lost(c, &c->line.pump.err, now);
+	if (line_late(&c->line, now, &late))
+		lost(c, &late, now);
+	return heard || moved != 0;
 }
 
 static void
@@ -439,8 +406,8 @@ key_ask(struct dps_client *c, enum dps_ask ask, struct moment now)
 		return err_memory(&c->err);
 	if (rc < 0)
 		return err_set(&c->err, HF_ERR_PROTOCOL, "DPS sent a key for the TPM that is not base64");
-	if (c->set.transport == DPS_MQTT)
-		hang_up(c); /* the token goes with CONNECT */
+	if (c->way != NULL && c->way->token_opens)
+		hang_up(c);
 	return key_post(c);
 }
 
@@ -459,14 +426,14 @@ assigned(struct dps_client *c)
 
 /* A line on which the last request was not answered is not trusted with another; nor goes an old token with it. */
 static int
-ask_send(struct dps_client *c, struct moment now)
+ask_send(struct dps_client *c)
 {
 	if (c->asked != NOTHING)
 		hang_up(c);
 	if (c->reg.token_until == 0)
 		str_free(&c->who.token);
 	c->asked = DUE;
-	return c->line == CLOSED ? dial(c, now) : 0;
+	return 1;
 }
 
 /* Does what the registration asks for. 2: assigned; 1: something was done; 0: wait; negative: over. */
@@ -477,14 +444,16 @@ obey(struct dps_client *c, struct moment now)
 
 	if (!c->begun || (c->key != NULL && now.ms < c->reg.limit))
 		return 0;
-	if (c->asked == DUE && c->line == READY)
+	if (c->asked == DUE && c->line.state == LINE_CLOSED)
+		return dial(c, now) < 0 ? c->err.code : 1;
+	if (c->asked == DUE && c->may_say)
 		return say(c) < 0 ? err_memory(&c->err) : 1;
 	ask = dps_register_next(&c->reg, now);
 	switch (ask) {
 	case DPS_ASK_WAIT:
 		return 0;
 	case DPS_ASK_SEND:
-		return ask_send(c, now) < 0 ? err_memory(&c->err) : 1;
+		return ask_send(c);
 	case DPS_ASSIGNED:
 		return assigned(c) < 0 ? err_memory(&c->err) : 2;
 	case DPS_FAILED:
@@ -509,8 +478,6 @@ dps_client_step(struct dps_client *c, struct moment now)
 			    "register: the key did not say in %d s who this device is",
 			    (int)(c->set.timeout_ms / 1000));
 		heard = converse(c, now);
-		if (heard < 0)
-			return err_memory(&c->err);
 		did = obey(c, now);
 		if (did < 0)
 			hang_up(c);
@@ -520,8 +487,7 @@ dps_client_step(struct dps_client *c, struct moment now)
 	c->deadline = c->key == NULL ? c->reg.deadline : c->since.ms + c->set.timeout_ms;
 	if (rounds == ROUNDS)
 		c->deadline = now.ms;
-	if (c->line != CLOSED)
-		c->deadline = sooner(c->deadline, c->pump.engine->ops->tick(c->pump.engine, now.ms));
+	c->deadline = sooner(c->deadline, line_deadline(&c->line, now));
 	return 0;
 }
 
@@ -534,16 +500,7 @@ dps_client_deadline(const struct dps_client *c)
 void
 dps_client_watch(struct dps_client *c, struct watch *w)
 {
-	int fd = -1;
-	short events = 0;
-
-	if (c->left)
-		watch_forget(w, WATCH_STREAM);
-	c->left = 0;
-	if (c->line != CLOSED)
-		pump_wait(&c->pump, &fd, &events);
-	watch_set(w, WATCH_STREAM, fd, events);
-	watch_set(w, WATCH_WORK, work_fd(c->work), POLLIN);
+	line_watch(&c->line, w);
 }
 
 const struct dps_assignment *

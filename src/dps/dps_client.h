@@ -9,7 +9,7 @@
 #include "base/work.h"
 #include "hsm/hsm.h"
 #include "msg/dps.h"
-#include "stream/pump.h"
+#include "stream/line.h"
 
 /*
  * register.c: one registration, as a state machine that sees messages and moments. It asks, and is told.
@@ -49,6 +49,10 @@ void dps_register_signed(struct dps_register *, int64_t token_until, struct mome
 void dps_register_heard(struct dps_register *, struct dps_reply *, struct moment);
 /* The connection is gone (or was never made): harmless between two HTTP polls, else it is made again after a while. */
 void dps_register_lost(struct dps_register *, const struct hf_error *why, struct moment);
+/* The token went with the connection, and so did the challenge that gave it: the next one is answered again. */
+void dps_register_unchallenged(struct dps_register *);
+/* The request is on its way anew, over another transport: it has its whole time again. */
+void dps_register_waits(struct dps_register *, struct moment);
 void dps_register_kept(struct dps_register *, struct moment);
 /* Something that no second try will mend: the key said no, the answer could not be read. */
 void dps_register_broke(struct dps_register *, const struct hf_error *why);
@@ -109,10 +113,10 @@ void key_job_drop(struct key_job *, struct work *);
 /*
  * client.c: a registration with a real transport and a real key.
  */
-enum dps_transport { DPS_MQTT = 1, DPS_HTTP };
 struct dps_settings { /* strings are lent for the client's life; NULL: not set */
 	const char *endpoint, *scope, *registration_id, *payload, *trust, *state;
-	enum dps_transport transport;
+	struct transports transports;
+	int early; /* MQTT: the subscription and the request travel behind CONNECT */
 	int64_t timeout_ms;
 	uint64_t seed;
 };

@@ -186,6 +186,20 @@ dps_register_lost(struct dps_register *r, const struct hf_error *why, struct mom
 	again(r, backoff(r, 0), now);
 }
 
+void
+dps_register_unchallenged(struct dps_register *r)
+{
+	r->challenged = 0;
+	r->token_until = 0;
+}
+
+void
+dps_register_waits(struct dps_register *r, struct moment now)
+{
+	if (r->step == HEAR)
+		r->at = now.ms + REPLY_LIMIT;
+}
+
 static const char *
 advice(const struct dps_register *r, const struct dps_reply *p)
 {

@@ -1,63 +1,94 @@
-#include <poll.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/str.h"
 #include "hub/hub_client.h"
+#include "way.h"
 
 #define TOKEN_LIFE 3600
-#define KEEP_ALIVE 240
-#define PACKET_MAX (HUB_MAX_EVENT + 65536 + 1024)
-
-enum line { CLOSED, OPENING, READY };
-#define ROUNDS 32 /* of one step; then the loop has its turn */
+#define ROUNDS	   32 /* of one step; then the loop has its turn */
 
 struct told {
 	enum hub_happened what;
 	uint64_t tag;
+	struct hf_error *err; /* HUB_UNSENT, HUB_SETTLED; NULL: none */
+};
+
+/* A cloud-to-device message that is not settled yet. */
+struct held {
+	struct held *next;
+	uint64_t tag, delivery;
+	unsigned life; /* the conversation in which it came */
+	enum hf_settlement answer;
+	int said;
+	struct hub_c2d c2d;
 };
 
 struct hub_client {
 	struct hub_settings set;
 	struct hub_device *device;
 	struct hsm *hsm;
-	struct net *net;
 	struct work *work;
 	const struct log *log;
-	char host[256];
-	uint16_t port;
 	struct tls_conf *tls;
 	struct hub_who who;
 	struct key_job *key;
 	struct dps_client *dps, *answered; /* while DPS is asked again; its last answer */
 	struct dps_state state;
-	enum line line;
-	struct pump pump;
-	struct mqtt mqtt;
-	struct buf topic;
-	int left; /* what watch last saw is closed */
+	struct line line;
+	struct hub_way *way; /* NULL: there is no conversation; else its line may be closed all the same, where it can go on */
+	unsigned life;
+	struct held *held; /* in the order in which they came */
+	uint64_t last_tag;
+	int receiving;
+	unsigned most; /* of them */
 	int64_t deadline;
-	struct buf told; /* what happened and was not yet taken */
-	int up, over;	 /* CONNECTED was told; it is over */
+	struct buf told;	/* what happened and was not yet taken */
+	struct hf_error *taken; /* lent out with what was taken last */
+	int up, over;		/* CONNECTED was told; it is over */
 	int told_over;
 };
 
 static void
-tell(struct hub_client *c, enum hub_happened what, uint64_t tag)
+out_of_memory(struct hub_client *c)
 {
-	struct told t = { what, tag };
 	struct hf_error e = { 0 };
 
-	if (buf_put(&c->told, &t, sizeof(t)) == 0)
-		return;
 	err_memory(&e);
 	hub_device_broke(c->device, &e);
 }
 
+static void
+tell_why(struct hub_client *c, enum hub_happened what, uint64_t tag, const struct hf_error *why)
+{
+	struct told t = { what, tag, NULL };
+
+	if (why != NULL && why->code != 0) {
+		if ((t.err = malloc(sizeof(*t.err))) == NULL) {
+			out_of_memory(c);
+			return;
+		}
+		*t.err = *why;
+	}
+	if (buf_put(&c->told, &t, sizeof(t)) == 0)
+		return;
+	free(t.err);
+	out_of_memory(c);
+}
+
+static void
+tell(struct hub_client *c, enum hub_happened what, uint64_t tag)
+{
+	tell_why(c, what, tag, NULL);
+}
+
 enum hub_happened
-hub_client_next(struct hub_client *c, uint64_t *tag)
+hub_client_next(struct hub_client *c, uint64_t *tag, const struct hf_error **why)
 {
 	struct told t;
 
+	free(c->taken);
+	*why = c->taken = NULL;
 	if (buf_size(&c->told) < sizeof(t)) {
 		t.what = c->over && !c->told_over ? HUB_OVER : HUB_NOTHING;
 		c->told_over = c->over;
@@ -66,16 +97,16 @@ hub_client_next(struct hub_client *c, uint64_t *tag)
 	memcpy(&t, buf_data(&c->told), sizeof(t));
 	buf_eat(&c->told, sizeof(t));
 	*tag = t.tag;
+	*why = c->taken = t.err;
 	return t.what;
 }
 
 static int
 name(struct hub_client *c, const char *hub, const char *device, struct hf_error *e)
 {
-	c->port = 8883;
-	if (str_host_port(hub, c->host, sizeof(c->host), &c->port) < 0)
-		return err_set(e, HF_ERR_ARGS, "hub \"%s\" is not HOST or HOST:PORT", hub);
-	if (str_fmt(c->who.host, sizeof(c->who.host), "%s", c->host) < 0 ||
+	if (line_name(&c->line, hub, e) < 0)
+		return e->code;
+	if (str_fmt(c->who.host, sizeof(c->who.host), "%s", c->line.host) < 0 ||
 	    str_fmt(c->who.device, sizeof(c->who.device), "%s", device) < 0 || device[0] == '\0')
 		return err_set(e, HF_ERR_ARGS, "\"%s\" is not a device id", device);
 	(void)str_fmt(c->who.api, sizeof(c->who.api), "%s", HUB_API);
@@ -97,10 +128,10 @@ hub_client_new(struct hub_client **out, const struct hub_settings *set, struct h
 	c->set = *set;
 	c->device = device;
 	c->hsm = hsm;
-	c->net = net;
 	c->work = work;
 	c->log = log;
-	c->left = 1;
+	line_init(&c->line, net, work, log, "hub");
+	c->line.way = set->transports;
 	if (name(c, set->hub, set->device, e) < 0)
 		goto fail;
 	if (set->state != NULL && dps_state_copy(&c->state, set->state) < 0) {
@@ -124,17 +155,26 @@ fail:
 static void
 hang_up(struct hub_client *c)
 {
-	if (c->line == CLOSED)
-		return;
-	pump_close(&c->pump);
-	mqtt_fini(&c->mqtt);
-	c->line = CLOSED;
-	c->left = 1;
+	line_close(&c->line);
+	if (c->way != NULL)
+		c->way->ops->free(c->way);
+	c->way = NULL;
+}
+
+static void
+held_free(struct held *r)
+{
+	hub_c2d_fini(&r->c2d);
+	free(r);
 }
 
 void
 hub_client_free(struct hub_client *c)
 {
+	const struct hf_error *why;
+	uint64_t tag;
+	struct held *r;
+
 	if (c == NULL)
 		return;
 	hang_up(c);
@@ -144,7 +184,12 @@ hub_client_free(struct hub_client *c)
 	dps_state_fini(&c->state);
 	hub_who_fini(&c->who);
 	tls_conf_free(c->tls);
-	buf_free(&c->topic);
+	for (c->over = 0; hub_client_next(c, &tag, &why) != HUB_NOTHING;)
+		;
+	while ((r = c->held) != NULL) {
+		c->held = r->next;
+		held_free(r);
+	}
 	buf_free(&c->told);
 	free(c);
 }
@@ -157,31 +202,62 @@ down(struct hub_client *c)
 	c->up = 0;
 }
 
+/* What was said on a line that is gone and not confirmed is said again; if that helps no more, it is told. */
+static void
+held_lost(struct hub_client *c)
+{
+	for (struct held *r = c->held; r != NULL; r = r->next)
+		r->said = 0;
+}
+
+static int dial(struct hub_client *c, struct moment now);
+
 /* why NULL: to come back at once with a new token, which is nobody's affair. */
 static void
 lost(struct hub_client *c, const struct hf_error *why, struct moment now)
 {
-	hang_up(c);
+	struct hf_error e = { 0 };
+	int opening = c->line.state != LINE_READY;
+
 	if (why != NULL)
-		log_line(c->log, "%s", why->text);
-	hub_device_lost(c->device, why, now);
+		e = *why;
+	hang_up(c);
+	held_lost(c);
+	if (why != NULL && opening && line_failed(&c->line, &e)) {
+		hub_device_waits(c->device, now);
+		if (dial(c, now) < 0)
+			out_of_memory(c);
+		return;
+	}
+	if (why != NULL)
+		log_line(c->log, "%s", e.text);
+	hub_device_lost(c->device, why != NULL ? &e : NULL, now);
 	if (why != NULL)
 		down(c);
 }
 
 static void
-refused(struct hub_client *c, int code, struct moment now)
+refused(struct hub_client *c, const struct hf_error *why, struct moment now)
 {
-	struct hf_error e = { 0 };
+	struct hf_error e = *why;
 
-	err_set(&e, HF_ERR_AUTH,
-	    "hub %s refused device %s (MQTT code %d); was it deleted or disabled, is its key the hub's, is its clock right?",
-	    c->host, c->who.device, code);
-	e.status = 401;
 	hang_up(c);
+	held_lost(c);
 	log_line(c->log, "%s", e.text);
 	hub_device_refused(c->device, &e, now);
 	down(c);
+}
+
+static int
+way_new(struct hub_client *c)
+{
+	struct hub_way_settings s = { .who = &c->who, .poll = c->set.poll, .early = c->set.early };
+	enum transport t = line_transport(&c->line);
+
+	c->life++;
+	if (transport_is_mqtt(t))
+		return hub_way_mqtt(&c->way, &s);
+	return transport_is_amqp(t) ? hub_way_amqp(&c->way, &s) : hub_way_http(&c->way, &s);
 }
 
 static int
@@ -189,93 +265,207 @@ dial(struct hub_client *c, struct moment now)
 {
 	struct hf_error e = { 0 };
 
-	memset(&c->pump, 0, sizeof(c->pump));
-	mqtt_init(&c->mqtt, 0, PACKET_MAX);
-	c->line = OPENING;
-	c->pump.engine = &c->mqtt.engine;
-	if (c->net->open(
-		c->net, &c->pump.stream, &(struct dial){ c->host, c->port, c->tls, NULL }, c->work, &e) < 0) {
+	if (way_new(c) < 0)
+		return HF_ERR_MEMORY;
+	if (line_dial(&c->line, c->tls, c->way->engine, now, &e) < 0)
 		lost(c, &e, now);
-		return 0;
-	}
-	return hub_mqtt_put_who(&c->mqtt, &c->who, KEEP_ALIVE, 0);
+	else if (c->way->early)
+		hub_device_early(c->device);
+	return 0;
 }
 
+/* A conversation that needs no line while it is silent goes on, on a new one. */
 static int
-connack(struct hub_client *c, const struct mqtt_connack *a, struct moment now)
+dial_again(struct hub_client *c, struct moment now)
 {
 	struct hf_error e = { 0 };
 
-	if (a->code == 3) {
-		err_set(&e, HF_ERR_NET, "hub %s is not available now (MQTT code 3)", c->host);
+	if (c->way->ops->reopen(c->way) < 0)
+		return HF_ERR_MEMORY;
+	if (line_dial(&c->line, c->tls, c->way->engine, now, &e) < 0)
 		lost(c, &e, now);
-	} else if (a->code != 0)
-		refused(c, a->code, now);
-	else {
-		c->line = READY;
-		hub_device_opened(c->device, now);
-		if (!c->up)
-			tell(c, HUB_CONNECTED, 0);
-		c->up = 1;
+	return 0;
+}
+
+static int
+opened(struct hub_client *c, struct moment now)
+{
+	int again = c->line.state == LINE_READY;
+
+	line_ready(&c->line);
+	if (again || hub_device_is_up(c->device))
+		return 0;
+	hub_device_opened(c->device, now);
+	if (!c->up)
+		tell(c, HUB_CONNECTED, 0);
+	c->up = 1;
+	return c->receiving ? c->way->ops->receive(c->way) : 0;
+}
+
+static int
+came(struct hub_client *c, struct hub_way_event *ev)
+{
+	struct held *r, **end = &c->held;
+
+	if (!c->receiving || (r = calloc(1, sizeof(*r))) == NULL) {
+		hub_c2d_fini(&ev->c2d);
+		return c->receiving ? HF_ERR_MEMORY : 0;
 	}
+	r->tag = ++c->last_tag;
+	r->delivery = ev->delivery;
+	r->life = c->life;
+	r->c2d = ev->c2d;
+	while (*end != NULL)
+		end = &(*end)->next;
+	*end = r;
+	tell(c, HUB_C2D, r->tag);
+	return 0;
+}
+
+static void
+settled(struct hub_client *c, struct held **at, const struct hf_error *why)
+{
+	struct held *r = *at;
+
+	*at = r->next;
+	tell_why(c, HUB_SETTLED, r->tag, why);
+	held_free(r);
+}
+
+static void
+settled_by_hub(struct hub_client *c, const struct hub_way_event *ev)
+{
+	struct held **at = &c->held;
+
+	while (*at != NULL && ((*at)->delivery != ev->delivery || (*at)->life != c->life || !(*at)->said))
+		at = &(*at)->next;
+	if (*at != NULL)
+		settled(c, at, &ev->err);
+}
+
+static void
+acked(struct hub_client *c, const struct hub_way_event *ev, struct moment now)
+{
+	uint64_t tag;
+
+	if (!hub_device_acked(c->device, ev->id, &tag, now))
+		return;
+	if (ev->what == HUB_WAY_UNSENT)
+		log_line(c->log, "%s", ev->err.text);
+	tell_why(c, ev->what == HUB_WAY_SENT ? HUB_SENT : HUB_UNSENT, tag, &ev->err);
+}
+
+/* A conversation that can go on does not mind, as long as nothing is under way. 1: so it is. */
+static int
+rests(struct hub_client *c)
+{
+	if (c->way->ops->reopen == NULL || c->line.state != LINE_READY || c->way->busy)
+		return 0;
+	line_close(&c->line);
 	return 1;
 }
 
 static void
-broken(struct hub_client *c, int code, struct moment now)
+closed(struct hub_client *c, struct hf_error *why, struct moment now)
 {
-	struct hf_error e = { 0 };
+	if (why->code == 0 && rests(c))
+		return;
+	if (why->code == 0)
+		err_set(why, HF_ERR_NET, "hub %s closed the connection%s", c->line.host,
+		    c->line.state == LINE_READY ? "; is another device connected with the same id?" : "");
+	lost(c, why, now);
+}
 
-	err_set(&e, code, "hub %s: %s", c->host, c->mqtt.engine.err.text);
-	lost(c, &e, now);
+static int
+happened(struct hub_client *c, struct hub_way_event *ev, struct moment now)
+{
+	switch (ev->what) {
+	case HUB_WAY_OPENED:
+		hub_device_proven(c->device);
+		return opened(c, now);
+	case HUB_WAY_REFUSED:
+		refused(c, &ev->err, now);
+		return 0;
+	case HUB_WAY_LOST:
+		closed(c, &ev->err, now);
+		return 0;
+	case HUB_WAY_C2D:
+		return came(c, ev);
+	case HUB_WAY_SETTLED:
+		settled_by_hub(c, ev);
+		return 0;
+	default:
+		acked(c, ev, now);
+		return 0;
+	}
 }
 
 static void
-closed(struct hub_client *c, struct moment now)
+misspoke(struct hub_client *c, const struct hf_error *why, struct moment now)
 {
 	struct hf_error e = { 0 };
 
-	err_set(&e, HF_ERR_NET, "hub %s closed the connection%s", c->host,
-	    c->line == READY ? "; is another device connected with the same id?" : "");
+	err_set(&e, why->code, "hub %s: %s", c->line.host, why->text);
 	lost(c, &e, now);
 }
 
 static int
 event(struct hub_client *c, struct moment now)
 {
-	struct mqtt_event ev;
-	uint64_t tag;
-	int rc = mqtt_next(&c->mqtt, &ev);
+	struct hub_way_event ev = { 0 };
+	int rc = c->way->ops->next(c->way, &ev);
 
 	if (rc < 0)
-		broken(c, rc, now);
-	if (rc <= 0)
-		return 0;
-	if (ev.type == MQTT_CLOSED)
-		closed(c, now);
-	else if (ev.type == MQTT_CONNACK)
-		return connack(c, &ev.connack, now);
-	else if (ev.type == MQTT_PUBACK && hub_device_acked(c->device, ev.id, &tag, now))
-		tell(c, HUB_SENT, tag);
-	else if (ev.type == MQTT_PUBLISH && ev.publish.qos > 0)
-		(void)mqtt_puback(&c->mqtt, ev.publish.id);
-	return 1;
+		misspoke(c, &c->way->engine->err, now);
+	if (rc > 0 && happened(c, &ev, now) < 0)
+		out_of_memory(c);
+	return rc > 0;
+}
+
+static void
+overdue(struct hub_client *c, struct moment now)
+{
+	struct hf_error e = { 0 };
+
+	if (line_late(&c->line, now, &e)) {
+		lost(c, &e, now);
+		return;
+	}
+	if (c->line.state != LINE_READY || !c->way->busy || now.ms < c->way->due)
+		return;
+	err_set(&e, HF_ERR_NET, "hub %s did not answer in time; connecting anew", c->line.host);
+	lost(c, &e, now);
+}
+
+/* Where there is nothing to be let into, the line itself is the opening. */
+static void
+look(struct hub_client *c, struct moment now)
+{
+	if (c->line.state == LINE_OPENING && c->way->ops->reopen != NULL && tls_ready(c->line.pump.stream) &&
+	    opened(c, now) < 0)
+		out_of_memory(c);
 }
 
 /* Moves bytes, then takes what they said; a line that broke has said its last words first. 1: there is more to do. */
 static int
 converse(struct hub_client *c, struct moment now)
 {
+	struct hf_error e;
 	int moved;
 
-	if (c->line == CLOSED)
+	if (c->line.state == LINE_CLOSED)
 		return 0;
-	moved = pump_step(&c->pump, now.ms);
-	while (c->line != CLOSED && event(c, now))
+	moved = pump_step(&c->line.pump, now.ms);
+	look(c, now);
+	while (c->line.state != LINE_CLOSED && event(c, now))
 		;
-	if (moved < 0 && c->line != CLOSED)
-		lost(c, &c->pump.err, now);
-	return c->line == CLOSED || (moved != 0 && !pump_idle(&c->pump));
+	if (moved < 0 && c->line.state != LINE_CLOSED && !rests(c)) {
+		e = c->line.pump.err;
+		lost(c, &e, now);
+	}
+	if (c->line.state != LINE_CLOSED)
+		overdue(c, now);
+	return c->line.state == LINE_CLOSED || (moved != 0 && !pump_idle(&c->line.pump));
 }
 
 static int
@@ -287,7 +477,7 @@ sign(struct hub_client *c, struct moment now)
 	if (k == NULL)
 		return HF_ERR_MEMORY;
 	k->expiry = now.wall + TOKEN_LIFE;
-	if (str_fmt(k->resource, sizeof(k->resource), "%s/devices/%s", c->host, c->who.device) < 0 ||
+	if (str_fmt(k->resource, sizeof(k->resource), "%s/devices/%s", c->line.host, c->who.device) < 0 ||
 	    str_fmt(k->path, sizeof(k->path), "%s", c->set.file != NULL ? c->set.file : "") < 0)
 		err_set(&e, HF_ERR_ARGS, "the path of the state file is too long");
 	else if (dps_state_copy(&k->state, &c->state) < 0)
@@ -299,6 +489,17 @@ sign(struct hub_client *c, struct moment now)
 	key_job_free(k);
 	hub_device_broke(c->device, &e);
 	return 0;
+}
+
+/* A new token: where the hub takes it in the middle of a conversation, nothing else changes. */
+static void
+renewed(struct hub_client *c, int64_t expiry, struct moment now)
+{
+	int here = c->way != NULL && c->way->ops->renew != NULL && c->line.state != LINE_OPENING;
+
+	hub_device_signed(c->device, now.wall, expiry, here, now);
+	if (here && c->way->ops->renew(c->way) < 0)
+		out_of_memory(c);
 }
 
 /* A key that is not there any more is as good as a refusal: DPS gives a new one. */
@@ -317,7 +518,7 @@ key_ended(struct hub_client *c, struct moment now)
 		err_memory(&k->err);
 		hub_device_broke(c->device, &k->err);
 	} else
-		hub_device_signed(c->device, now.wall, k->expiry, now);
+		renewed(c, k->expiry, now);
 	key_job_free(k);
 }
 
@@ -329,7 +530,7 @@ ask_dps(struct hub_client *c, struct moment now)
 	hang_up(c);
 	down(c);
 	log_line(c->log, "asking DPS where %s belongs", c->who.device);
-	if (dps_client_new(&c->dps, c->set.dps, c->hsm, c->net, c->work, c->log, now, &e) < 0)
+	if (dps_client_new(&c->dps, c->set.dps, c->hsm, c->line.net, c->work, c->log, now, &e) < 0)
 		hub_device_broke(c->device, &e);
 }
 
@@ -371,24 +572,80 @@ dps_step(struct hub_client *c, struct moment now)
 static int
 say(struct hub_client *c, struct moment now)
 {
-	const struct hub_event *v = &c->device->message->event;
-	struct mqtt_publish p = {
-		.body = v->body, .len = v->len, .qos = 1, .dup = c->device->again, .id = c->device->id
-	};
+	const struct hub_device *d = c->device;
 	int rc;
 
-	buf_clear(&c->topic);
-	if (hub_mqtt_put_topic(&c->topic, c->who.device, v) < 0)
-		return HF_ERR_MEMORY;
-	p.topic.p = (const char *)buf_data(&c->topic);
-	p.topic.len = buf_size(&c->topic);
-	rc = mqtt_publish(&c->mqtt, &p);
-	if (rc == HF_ERR_STATE)
-		return 0; /* the high-water mark: once it has sunk, again */
-	if (rc < 0)
-		return rc;
-	hub_device_said(c->device, now);
-	return 1;
+	if (c->line.state == LINE_CLOSED)
+		return dial_again(c, now) < 0 ? HF_ERR_MEMORY : 0;
+	rc = c->way->ops->send(c->way, &d->message->event, d->id, d->again);
+	if (rc > 0)
+		hub_device_said(c->device, now);
+	return rc;
+}
+
+/* Is there an answer that is yet to be said? */
+static int
+held_waits(const struct hub_client *c)
+{
+	const struct held *r = c->held;
+
+	while (r != NULL && (r->answer == 0 || r->said))
+		r = r->next;
+	return r != NULL;
+}
+
+static int
+held_is_void(const struct hub_client *c, const struct held *r)
+{
+	return r->life != c->life || c->way == NULL;
+}
+
+/* Says the answers that wait. 1: something was done. */
+static int
+settle_held(struct hub_client *c)
+{
+	struct hf_error gone = { 0 };
+	struct held **at = &c->held, *r;
+	unsigned count = 0;
+	int rc = 0, did = 0;
+
+	while ((r = *at) != NULL) {
+		count++;
+		if (r->answer != 0 && !r->said && held_is_void(c, r)) {
+			err_set(&gone, HF_ERR_NET,
+			    "the connection on which the message came is gone; the hub will deliver it again");
+			settled(c, at, &gone);
+			did = 1;
+			continue;
+		}
+		if (r->answer != 0 && !r->said && c->line.state == LINE_READY) {
+			rc = c->way->ops->settle(c->way, r->delivery, &r->c2d, r->answer);
+			r->said = rc == 0;
+			did |= rc == 0;
+		}
+		if (rc == HF_ERR_MEMORY)
+			return rc;
+		at = &r->next;
+	}
+	if (c->way != NULL)
+		c->way->window = count < c->most ? c->most - count : 0;
+	return did;
+}
+
+/* What is sent together goes now; and where a way has something to do by itself, its moment may have come. */
+static int
+flush(struct hub_client *c, struct moment now)
+{
+	int rc;
+
+	if (c->way == NULL || c->way->ops->flush == NULL)
+		return 0;
+	if (c->line.state == LINE_CLOSED)
+		return now.ms >= c->way->due || held_waits(c) ? dial_again(c, now) : 0;
+	if (c->line.state != LINE_READY)
+		return 0;
+	rc = c->way->ops->flush(c->way, now);
+	return rc < 0 ? rc : 0;
 }
 
 /* Does what the device asks for. 1: something was done; 0: wait; negative: out of memory. */
@@ -420,15 +677,6 @@ obey(struct hub_client *c, struct moment now)
 	}
 }
 
-static void
-out_of_memory(struct hub_client *c)
-{
-	struct hf_error e = { 0 };
-
-	err_memory(&e);
-	hub_device_broke(c->device, &e);
-}
-
 /* All that there is to do at once, so that what is said travels together. 1: something was done. */
 static int
 obey_all(struct hub_client *c, struct moment now)
@@ -437,6 +685,10 @@ obey_all(struct hub_client *c, struct moment now)
 
 	while ((rc = obey(c, now)) > 0 && ++did < HUB_WINDOW)
 		;
+	if (rc >= 0 && !c->over && (rc = settle_held(c)) > 0)
+		did++;
+	if (rc >= 0 && !c->over)
+		rc = flush(c, now);
 	if (rc < 0)
 		out_of_memory(c);
 	return did > 0 || rc < 0;
@@ -459,8 +711,9 @@ hub_client_step(struct hub_client *c, struct moment now)
 		c->deadline = now.ms;
 	if (c->dps != NULL)
 		c->deadline = dps_client_deadline(c->dps);
-	if (c->line != CLOSED)
-		c->deadline = sooner(c->deadline, c->pump.engine->ops->tick(c->pump.engine, now.ms));
+	c->deadline = sooner(c->deadline, line_deadline(&c->line, now));
+	if (c->way != NULL && c->line.state != LINE_OPENING)
+		c->deadline = sooner(c->deadline, c->way->due);
 }
 
 const struct dps_assignment *
@@ -478,27 +731,61 @@ hub_client_deadline(const struct hub_client *c)
 void
 hub_client_watch(struct hub_client *c, struct watch *w)
 {
-	int fd = -1;
-	short events = 0;
-
-	if (c->dps != NULL) {
+	if (c->dps != NULL)
 		dps_client_watch(c->dps, w);
-		return;
-	}
-	if (c->left)
-		watch_forget(w, WATCH_STREAM);
-	c->left = 0;
-	if (c->line != CLOSED)
-		pump_wait(&c->pump, &fd, &events);
-	watch_set(w, WATCH_STREAM, fd, events);
-	watch_set(w, WATCH_WORK, work_fd(c->work), POLLIN);
+	else
+		line_watch(&c->line, w);
 }
 
 void
 hub_client_close(struct hub_client *c, struct moment now)
 {
-	if (c->line != READY)
+	if (c->line.state != LINE_READY || c->way->ops->bye == NULL)
 		return;
-	if (mqtt_say(&c->mqtt, MQTT_DISCONNECT, 0) == 0)
-		(void)pump_step(&c->pump, now.ms);
+	c->way->ops->bye(c->way);
+	(void)pump_step(&c->line.pump, now.ms);
+}
+
+int
+hub_client_receive(struct hub_client *c, unsigned most)
+{
+	c->most = most;
+	if (c->receiving)
+		return 0;
+	c->receiving = 1;
+	return c->way != NULL && hub_device_is_up(c->device) ? c->way->ops->receive(c->way) : 0;
+}
+
+static struct held *
+find(const struct hub_client *c, uint64_t tag)
+{
+	struct held *r = c->held;
+
+	while (r != NULL && r->tag != tag)
+		r = r->next;
+	return r;
+}
+
+const struct hub_c2d *
+hub_client_c2d(const struct hub_client *c, uint64_t tag)
+{
+	const struct held *r = find(c, tag);
+
+	return r != NULL ? &r->c2d : NULL;
+}
+
+int
+hub_client_settle(struct hub_client *c, uint64_t tag, enum hf_settlement how, struct hf_error *e)
+{
+	struct held *r = find(c, tag);
+
+	if (r == NULL || r->answer != 0)
+		return err_set(e, HF_ERR_ARGS,
+		    "no cloud-to-device message waits for an answer under tag %" PRIu64, tag);
+	if (how != HF_COMPLETE && transport_is_mqtt(line_transport(&c->line)))
+		return err_set(e, HF_ERR_UNSUPPORTED,
+		    "over MQTT a message can be completed, or left alone: then it comes again; use --transport amqp or http to %s it",
+		    how == HF_ABANDON ? "abandon" : "reject");
+	r->answer = how;
+	return 0;
 }

@@ -145,6 +145,19 @@ not_opened(struct hub_device *d)
 }
 
 static enum hub_ask
+say_next(struct hub_device *d)
+{
+	while (d->next != d->tail && (*slot(d, d->next))->acked)
+		d->next++;
+	if (d->next == d->tail || d->next - d->head >= HUB_WINDOW)
+		return HUB_ASK_WAIT;
+	d->message = *slot(d, d->next);
+	d->id = (uint16_t)(d->next % ID_SPAN + 1);
+	d->again = d->message->sent;
+	return HUB_ASK_SEND;
+}
+
+static enum hub_ask
 send_next(struct hub_device *d, struct moment now)
 {
 	if (d->signs && now.wall >= d->renew_at)
@@ -154,14 +167,16 @@ send_next(struct hub_device *d, struct moment now)
 	d->deadline = d->signs ? now.ms + (d->renew_at - now.wall) * 1000 : NEVER;
 	if (d->head != d->next)
 		d->deadline = sooner(d->deadline, d->ack_by);
-	while (d->next != d->tail && (*slot(d, d->next))->acked)
-		d->next++;
-	if (d->next == d->tail || d->next - d->head >= HUB_WINDOW)
-		return HUB_ASK_WAIT;
-	d->message = *slot(d, d->next);
-	d->id = (uint16_t)(d->next % ID_SPAN + 1);
-	d->again = d->message->sent;
-	return HUB_ASK_SEND;
+	return say_next(d);
+}
+
+static enum hub_ask
+opening(struct hub_device *d, struct moment now)
+{
+	if (now.ms >= d->at)
+		return not_opened(d);
+	d->deadline = d->at;
+	return d->early ? say_next(d) : HUB_ASK_WAIT;
 }
 
 enum hub_ask
@@ -174,9 +189,10 @@ hub_device_next(struct hub_device *d, struct moment now)
 		if (now.ms < d->at)
 			return wait_until(d, d->at);
 		d->at = now.ms + OPEN_LIMIT;
+		d->early = 0;
 		return ask(d, OPENING, HUB_ASK_OPEN);
 	case OPENING:
-		return now.ms < d->at ? wait_until(d, d->at) : not_opened(d);
+		return opening(d, now);
 	case DRAIN:
 		return drain(d, now);
 	case UP:
@@ -213,6 +229,7 @@ hub_device_acked(struct hub_device *d, uint16_t id, uint64_t *tag, struct moment
 	m->acked = 1;
 	*tag = m->tag;
 	d->tries = 0;
+	hub_device_proven(d);
 	if (d->last.code != 0)
 		err_clear(&d->last);
 	d->ack_by = now.ms + ACK_LIMIT;
@@ -224,12 +241,17 @@ hub_device_acked(struct hub_device *d, uint16_t id, uint64_t *tag, struct moment
 }
 
 void
-hub_device_signed(struct hub_device *d, int64_t signed_at, int64_t token_until, struct moment now)
+hub_device_signed(
+    struct hub_device *d, int64_t signed_at, int64_t token_until, int here, struct moment now)
 {
 	if (d->step != SIGNING && d->step != RENEWING)
 		return;
 	d->token_until = token_until;
 	d->renew_at = signed_at + (token_until - signed_at) * 4 / 5;
+	if (d->step == RENEWING && here) {
+		d->step = UP;
+		return;
+	}
 	d->step = d->step == RENEWING ? DRAIN : OPEN;
 	d->at = d->step == DRAIN ? now.ms + DRAIN_LIMIT : now.ms;
 }
@@ -240,8 +262,35 @@ hub_device_opened(struct hub_device *d, struct moment now)
 	d->step = UP;
 	d->up = 1;
 	d->up_since = now.ms;
-	d->asked_dps = 0;
+	if (!d->early)
+		d->next = d->head;
+}
+
+void
+hub_device_early(struct hub_device *d)
+{
+	d->early = 1;
+}
+
+void
+hub_device_waits(struct hub_device *d, struct moment now)
+{
 	d->next = d->head;
+	d->early = 0;
+	if (d->step == OPENING)
+		d->at = now.ms + OPEN_LIMIT;
+}
+
+void
+hub_device_proven(struct hub_device *d)
+{
+	d->asked_dps = 0;
+}
+
+int
+hub_device_is_up(const struct hub_device *d)
+{
+	return d->up;
 }
 
 /* After a while without any hub, DPS may know a better one. */

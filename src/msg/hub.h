@@ -36,6 +36,17 @@ char **hub_event_system(struct hub_event *, size_t i);
 size_t hub_event_size(const struct hub_event *); /* as the hub counts it against HUB_MAX_EVENT */
 int hub_is_text(const char *, size_t); /* 1: UTF-8 without a NUL, as a property's name and value are */
 
+/* A cloud-to-device message: written like telemetry, with what the hub says about it. */
+struct hub_c2d {
+	struct hub_event message; /* `to` and `expiry` are among its system properties */
+	char ack[9];		  /* the feedback that its sender wants: none, positive, negative, full; "" when not said */
+	char lock[40];		  /* lock token: HTTP's ETag, AMQP's delivery tag; "" over MQTT */
+	unsigned deliveries;	  /* how often it has been delivered before */
+	uint64_t sequence;
+	int64_t enqueued_ms; /* Unix milliseconds; 0: not said */
+};
+void hub_c2d_fini(struct hub_c2d *);
+
 int hub_mqtt_put_who(struct mqtt *, const struct hub_who *, unsigned keep_alive, int clean);
 int hub_mqtt_get_who(const struct mqtt_connect *, struct hub_who *, struct hf_error *);
 /* Telemetry's topic; the same for each message without properties, so callers may keep it. Appends. */

@@ -57,7 +57,7 @@ register_and_deliver(struct talk *t, const char *device)
 {
 	int64_t from = t->emu->now.ms;
 
-	assert_int_equal(talk_register(t, DPS_HTTP), 1);
+	assert_int_equal(talk_register(t, TRANSPORT_HTTP), 1);
 	assert_in_range(t->emu->now.ms - from, 3000, 3100);
 	assert_string_equal(t->got.device, device);
 	assert_string_equal(t->got.substatus, "initialAssignment");
@@ -251,7 +251,7 @@ a_tpm_that_lost_its_key_registers_again(void **state)
 	tpm_registration_id(buf_data(&chip.ek_public), buf_size(&chip.ek_public), id);
 	enroll(t, 0, id, tpm(buf_str(&chip.ek_text)));
 	s = use_tpm(t, &chip);
-	assert_int_equal(talk_register(t, DPS_HTTP), 1);
+	assert_int_equal(talk_register(t, TRANSPORT_HTTP), 1);
 	s->is_kept = 0;
 	talk_connect(t);
 	talk_send(t, 0);
@@ -275,7 +275,7 @@ a_wrong_tpm_is_refused(void **state)
 	enroll(t, 0, "press-9", tpm(buf_str(&chip.ek_text)));
 	use_tpm(t, &wrong);
 	t->set.registration_id = "press-9";
-	assert_int_equal(talk_register(t, DPS_HTTP), HF_ERR_AUTH);
+	assert_int_equal(talk_register(t, TRANSPORT_HTTP), HF_ERR_AUTH);
 	assert_int_equal(t->err.status, 401);
 	assert_int_equal(t->err.service, 401002);
 	assert_int_equal(strlen(t->err.tracking), 36);
@@ -293,13 +293,13 @@ refusals_name_the_code(void **state)
 	(void)state;
 	enroll(t, 0, "press-3", symmetric(KEY));
 	talk_symmetric(t, "press-3", OTHER, 0);
-	assert_int_equal(talk_register(t, DPS_HTTP), HF_ERR_AUTH);
+	assert_int_equal(talk_register(t, TRANSPORT_HTTP), HF_ERR_AUTH);
 	assert_int_equal(t->err.status, 401);
 	assert_int_equal(t->err.service, 401002);
 	assert_int_equal(strlen(t->err.tracking), 36);
 	talk_symmetric(t, "press-3", KEY, 0);
 	t->set.scope = "0ne99999999";
-	assert_int_equal(talk_register(t, DPS_HTTP), HF_ERR_AUTH);
+	assert_int_equal(talk_register(t, TRANSPORT_HTTP), HF_ERR_AUTH);
 	assert_int_equal(t->err.service, 404202);
 	talk_free(t);
 }
@@ -315,7 +315,7 @@ retry_after_is_obeyed(void **state)
 		t->emu->e.conf.retry_after = seconds;
 		enroll(t, 0, "press-3", symmetric(KEY));
 		talk_symmetric(t, "press-3", KEY, 0);
-		assert_int_equal(talk_register(t, DPS_HTTP), 1);
+		assert_int_equal(talk_register(t, TRANSPORT_HTTP), 1);
 		assert_in_range(t->emu->now.ms - from, seconds * 1000, seconds * 1000 + 100);
 		talk_free(t);
 	}
@@ -332,7 +332,7 @@ registration_cut_anywhere(void **state)
 		enroll(t, 0, "press-3", symmetric(KEY));
 		talk_symmetric(t, "press-3", KEY, 0);
 		t->emu->cut_after = cut;
-		talk_register_begin(t, DPS_HTTP);
+		talk_register_begin(t, TRANSPORT_HTTP);
 		while (t->emu->opened < 3 && t->registered == 0 && turns++ < 100)
 			talk_hold_on(t, 500);
 		t->emu->cut_after = -1;
@@ -359,7 +359,7 @@ freed_at_any_moment(void **state)
 		enroll(t, 0, id, tpm(buf_str(&chip.ek_text)));
 		use_tpm(t, &chip);
 		t->set.state = t->state;
-		talk_register_begin(t, DPS_HTTP);
+		talk_register_begin(t, TRANSPORT_HTTP);
 		for (int i = 0; i < turns && t->registered == 0; i++) {
 			talk_turn(t);
 			emu_pass(t->emu, 200);

@@ -50,7 +50,7 @@ registered(size_t cap, size_t chunk)
 
 	enroll_symmetric(t, 0, "press-3", KEY);
 	talk_symmetric(t, "press-3", KEY, 0);
-	assert_int_equal(talk_register(t, DPS_MQTT), 1);
+	assert_int_equal(talk_register(t, TRANSPORT_MQTT), 1);
 	return t;
 }
 
@@ -79,7 +79,7 @@ register_and_deliver(struct talk *t, const char *device)
 {
 	int64_t from = t->emu->now.ms;
 
-	assert_int_equal(talk_register(t, DPS_MQTT), 1);
+	assert_int_equal(talk_register(t, TRANSPORT_MQTT), 1);
 	assert_true(t->emu->now.ms - from >= 3000);
 	assert_true(t->emu->now.ms - from < 6000);
 	assert_string_equal(t->got.device, device);
@@ -169,7 +169,7 @@ retry_after_is_obeyed(void **state)
 		t->emu->e.conf.retry_after = seconds;
 		enroll_symmetric(t, 0, "press-3", KEY);
 		talk_symmetric(t, "press-3", KEY, 0);
-		assert_int_equal(talk_register(t, DPS_MQTT), 1);
+		assert_int_equal(talk_register(t, TRANSPORT_MQTT), 1);
 		assert_in_range(t->emu->now.ms - from, seconds * 1000, seconds * 1000 + 100);
 		talk_free(t);
 	}
@@ -185,7 +185,7 @@ retry_after_beyond_the_timeout(void **state)
 	t->emu->e.conf.retry_after = 300;
 	enroll_symmetric(t, 0, "press-3", KEY);
 	talk_symmetric(t, "press-3", KEY, 0);
-	assert_int_equal(talk_register(t, DPS_MQTT), HF_ERR_TIMEOUT);
+	assert_int_equal(talk_register(t, TRANSPORT_MQTT), HF_ERR_TIMEOUT);
 	assert_in_range(t->emu->now.ms - from, 60000, 60001);
 	assert_non_null(strstr(t->err.text, "assigning"));
 	talk_free(t);
@@ -199,19 +199,19 @@ refusals_name_the_code(void **state)
 	(void)state;
 	enroll_symmetric(t, 0, "press-3", KEY);
 	talk_symmetric(t, "press-3", OTHER, 0);
-	assert_int_equal(talk_register(t, DPS_MQTT), HF_ERR_AUTH);
+	assert_int_equal(talk_register(t, TRANSPORT_MQTT), HF_ERR_AUTH);
 	assert_int_equal(t->err.status, 401);
 	assert_int_equal(t->err.service, 401002);
 	assert_int_equal(strlen(t->err.tracking), 36);
 	talk_symmetric(t, "stranger", KEY, 0);
-	assert_int_equal(talk_register(t, DPS_MQTT), HF_ERR_AUTH);
+	assert_int_equal(talk_register(t, TRANSPORT_MQTT), HF_ERR_AUTH);
 	assert_int_equal(t->err.service, 401002); /* who shows a token is not told what exists */
 	talk_symmetric(t, "press-3", KEY, 0);
 	t->set.scope = "0ne99999999";
-	assert_int_equal(talk_register(t, DPS_MQTT), HF_ERR_AUTH);
+	assert_int_equal(talk_register(t, TRANSPORT_MQTT), HF_ERR_AUTH);
 	assert_true(t->err.status == 401 || t->err.status == 404);
 	t->set.scope = t->emu->e.conf.scope;
-	assert_int_equal(talk_register(t, DPS_MQTT), 1);
+	assert_int_equal(talk_register(t, TRANSPORT_MQTT), 1);
 	talk_free(t);
 }
 
@@ -227,7 +227,7 @@ registration_cut_anywhere(void **state)
 		enroll_symmetric(t, 0, "press-3", KEY);
 		talk_symmetric(t, "press-3", KEY, 0);
 		t->emu->cut_after = cut;
-		talk_register_begin(t, DPS_MQTT);
+		talk_register_begin(t, TRANSPORT_MQTT);
 		while (t->emu->opened < 3 && t->registered == 0 && turns++ < 100)
 			talk_hold_on(t, 500);
 		t->emu->cut_after = -1;
@@ -320,7 +320,7 @@ an_idle_line_stays_up(void **state)
 
 	(void)state;
 	enroll_x509(t, 0, "press-5", pem);
-	assert_int_equal(talk_register(t, DPS_MQTT), 1);
+	assert_int_equal(talk_register(t, TRANSPORT_MQTT), 1);
 	talk_connect(t);
 	deliver(t, 0, 1);
 	opened = t->emu->opened;
@@ -392,7 +392,7 @@ refused_without_dps(void **state)
 
 	(void)state;
 	forget_device(t);
-	t->set.transport = 0;
+	t->set.transports.count = 0;
 	talk_connect(t);
 	assert_int_equal(talk_until(t, is_over, MINUTE), 1);
 	assert_int_equal(t->device.err.code, HF_ERR_AUTH);
@@ -457,7 +457,7 @@ the_state_file_remembers(void **state)
 	enroll_symmetric(t, 0, "press-3", KEY);
 	talk_symmetric(t, "press-3", KEY, 0);
 	t->set.state = t->state;
-	assert_int_equal(talk_register(t, DPS_MQTT), 1);
+	assert_int_equal(talk_register(t, TRANSPORT_MQTT), 1);
 	assert_int_equal(dps_state_load(&s, t->state, &t->err), 1);
 	assert_string_equal(s.scope, t->emu->e.conf.scope);
 	assert_string_equal(s.registration_id, "press-3");
@@ -466,11 +466,11 @@ the_state_file_remembers(void **state)
 	assert_string_equal(s.identity, t->got.state.identity);
 	assert_int_equal(s.at, t->emu->now.wall);
 	dps_state_fini(&s);
-	assert_int_equal(talk_register(t, DPS_MQTT), 1);
+	assert_int_equal(talk_register(t, TRANSPORT_MQTT), 1);
 	assert_string_equal(t->got.substatus, "reprovisionedToInitialAssignment");
 	enroll_symmetric(t, 0, "press-4", OTHER);
 	talk_symmetric(t, "press-4", OTHER, 0);
-	assert_int_equal(talk_register(t, DPS_MQTT), HF_ERR_STATE);
+	assert_int_equal(talk_register(t, TRANSPORT_MQTT), HF_ERR_STATE);
 	assert_non_null(strstr(t->err.text, "another key"));
 	talk_free(t);
 }
@@ -486,7 +486,7 @@ freed_at_any_moment(void **state)
 
 		enroll_x509(t, 0, "press-5", pem);
 		t->set.state = t->state;
-		talk_register_begin(t, DPS_MQTT);
+		talk_register_begin(t, TRANSPORT_MQTT);
 		for (int i = 0; i < turns && t->registered == 0; i++) {
 			talk_turn(t);
 			emu_pass(t->emu, 200);

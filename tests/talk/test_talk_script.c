@@ -27,7 +27,7 @@ follow(int http, size_t chunk, const struct script_line *line, size_t count)
 static int
 go(struct talk *t)
 {
-	return talk_register(t, script.http ? DPS_HTTP : DPS_MQTT);
+	return talk_register(t, script.http ? TRANSPORT_HTTP : TRANSPORT_MQTT);
 }
 
 /* When request i came after the one before it. */
@@ -177,7 +177,7 @@ http_may_vanish_between_two_polls(void **state)
 	struct talk *t = follow(1, 0, line, COUNT(line));
 
 	(void)state;
-	talk_register_begin(t, DPS_HTTP);
+	talk_register_begin(t, TRANSPORT_HTTP);
 	talk_hold_on(t, 1000);
 	assert_int_equal(script.heard, 1);
 	script_fini(&script);
@@ -355,7 +355,7 @@ no_tpm_over_mqtt(void **state)
 
 	(void)state;
 	talk_use(t, make_tpm());
-	t->set.transport = DPS_MQTT;
+	t->set.transports = (struct transports){ { TRANSPORT_MQTT }, 1 };
 	assert_int_equal(
 	    dps_client_new(&t->dps, &t->set, t->hsm, &t->net.net, t->work, &t->log, t->emu->now, &t->err),
 	    HF_ERR_UNSUPPORTED);
