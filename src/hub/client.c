@@ -22,6 +22,7 @@ struct held {
 	enum hf_settlement answer;
 	int said;
 	struct hub_c2d c2d;
+	struct buf body;
 };
 
 struct hub_client {
@@ -165,6 +166,7 @@ static void
 held_free(struct held *r)
 {
 	hub_c2d_fini(&r->c2d);
+	buf_free(&r->body);
 	free(r);
 }
 
@@ -311,10 +313,15 @@ came(struct hub_client *c, struct hub_way_event *ev)
 		hub_c2d_fini(&ev->c2d);
 		return c->receiving ? HF_ERR_MEMORY : 0;
 	}
+	r->c2d = ev->c2d;
+	if (buf_put(&r->body, ev->c2d.message.body, ev->c2d.message.len) < 0) {
+		held_free(r);
+		return HF_ERR_MEMORY;
+	}
+	r->c2d.message.body = buf_data(&r->body);
 	r->tag = ++c->last_tag;
 	r->delivery = ev->delivery;
 	r->life = c->life;
-	r->c2d = ev->c2d;
 	while (*end != NULL)
 		end = &(*end)->next;
 	*end = r;
@@ -784,8 +791,7 @@ hub_client_settle(struct hub_client *c, uint64_t tag, enum hf_settlement how, st
 		    "no cloud-to-device message waits for an answer under tag %" PRIu64, tag);
 	if (how != HF_COMPLETE && transport_is_mqtt(line_transport(&c->line)))
 		return err_set(e, HF_ERR_UNSUPPORTED,
-		    "over MQTT a message can be completed, or left alone: then it comes again; use --transport amqp or http to %s it",
-		    how == HF_ABANDON ? "abandon" : "reject");
+		    "over MQTT a message can be completed, or left alone: then it comes again");
 	r->answer = how;
 	return 0;
 }

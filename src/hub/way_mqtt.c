@@ -36,7 +36,7 @@ receive(struct hub_way *w)
 	struct way_mqtt *m = (struct way_mqtt *)w;
 
 	buf_clear(&m->topic);
-	if (hub_mqtt_put_c2d_filter(&m->topic, m->who->device) < 0 || buf_str(&m->topic) == NULL)
+	if (hub_mqtt_put_filter(&m->topic, m->who->device) < 0 || buf_str(&m->topic) == NULL)
 		return HF_ERR_MEMORY;
 	return mqtt_subscribe(&m->mqtt, buf_str(&m->topic), 1) < 0 ? HF_ERR_MEMORY : 0;
 }

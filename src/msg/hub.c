@@ -46,6 +46,12 @@ hub_event_fini(struct hub_event *ev)
 		str_free(hub_event_system(ev, i));
 }
 
+void
+hub_c2d_fini(struct hub_c2d *c2d)
+{
+	hub_event_fini(&c2d->message);
+}
+
 /* The array has room for a power of two; it is full when the count is one. */
 static int
 grow(struct hub_event *ev)

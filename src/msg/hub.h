@@ -36,14 +36,10 @@ char **hub_event_system(struct hub_event *, size_t i);
 size_t hub_event_size(const struct hub_event *); /* as the hub counts it against HUB_MAX_EVENT */
 int hub_is_text(const char *, size_t); /* 1: UTF-8 without a NUL, as a property's name and value are */
 
-/* A cloud-to-device message: written like telemetry, with what the hub says about it. */
+/* A cloud-to-device message: written like telemetry. */
 struct hub_c2d {
 	struct hub_event message; /* `to` and `expiry` are among its system properties */
-	char ack[9];		  /* the feedback that its sender wants: none, positive, negative, full; "" when not said */
-	char lock[40];		  /* lock token: HTTP's ETag, AMQP's delivery tag; "" over MQTT */
-	unsigned deliveries;	  /* how often it has been delivered before */
-	uint64_t sequence;
-	int64_t enqueued_ms; /* Unix milliseconds; 0: not said */
+	char ack[9]; /* the feedback that its sender wants: none, positive, negative, full; "" when not said */
 };
 void hub_c2d_fini(struct hub_c2d *);
 
@@ -54,4 +50,10 @@ int hub_mqtt_put_topic(struct buf *, const char *device, const struct hub_event 
 /* Reads topic and body. 0; HF_ERR_PROTOCOL: not a telemetry topic of this device, or malformed. */
 int
 hub_mqtt_get_event(const struct mqtt_publish *, const char *device, struct hub_event *, struct hf_error *);
+/* Cloud-to-device messages: the filter that a device subscribes to, and a message's topic. Append. */
+int hub_mqtt_put_filter(struct buf *, const char *device);
+int hub_mqtt_put_c2d(struct buf *, const char *device, const struct hub_c2d *);
+/* Reads topic and body. 0; HF_ERR_PROTOCOL: no message for this device, or malformed; HF_ERR_MEMORY. */
+int
+hub_mqtt_get_c2d(const struct mqtt_publish *, const char *device, struct hub_c2d *, struct hf_error *);
 #endif

@@ -6,6 +6,8 @@
 #include "msg/hub.h"
 
 #define EVENTS "/messages/events"
+#define BOUND  "/messages/devicebound"
+#define ACK    "iothub-ack" /* a property like the application's */
 
 /* By which name each system property travels; the order is that of the struct. */
 static const char *const system_key[HUB_SYSTEM] = { "$.mid", "$.cid", "$.uid", "$.to", "$.exp", "$.ct",
@@ -161,26 +163,33 @@ put_pair(struct buf *b, int *first, const char *key, const char *value)
 	return url_put(b, value, strlen(value));
 }
 
-int
-hub_mqtt_put_topic(struct buf *b, const char *device, const struct hub_event *ev)
+static int
+put_topic(struct buf *b, const char *device, const char *kind, const struct hub_event *ev, int *first)
 {
-	int rc, first = 1;
+	int rc;
 	const char *value;
 	size_t i;
 
-	if ((rc = buf_puts(b, "devices/")) < 0 || (rc = buf_puts(b, device)) < 0 ||
-	    (rc = buf_puts(b, EVENTS "/")) < 0)
+	if ((rc = buf_fmt(b, "devices/%s%s/", device, kind)) < 0)
 		return rc;
 	for (i = 0; i < HUB_SYSTEM; i++) {
 		value = *hub_event_system((struct hub_event *)ev, i);
-		if (value != NULL && (rc = put_pair(b, &first, system_key[i], value)) < 0)
+		if (value != NULL && (rc = put_pair(b, first, system_key[i], value)) < 0)
 			return rc;
 	}
 	for (i = 0; i < ev->property_count; i++) {
-		if ((rc = put_pair(b, &first, ev->property[i].key, ev->property[i].value)) < 0)
+		if ((rc = put_pair(b, first, ev->property[i].key, ev->property[i].value)) < 0)
 			return rc;
 	}
 	return 0;
+}
+
+int
+hub_mqtt_put_topic(struct buf *b, const char *device, const struct hub_event *ev)
+{
+	int first = 1;
+
+	return put_topic(b, device, EVENTS, ev, &first);
 }
 
 /* How many bytes the UTF-8 character at the start of p has; 0: none, or NUL. */
@@ -277,15 +286,16 @@ skip(struct mqtt_text *t, const char *word)
 	return 1;
 }
 
-int
-hub_mqtt_get_event(const struct mqtt_publish *p, const char *device, struct hub_event *ev, struct hf_error *e)
+/* The properties of a message with a topic of this kind. -1: it is another's. */
+static int
+get_topic(const struct mqtt_publish *p, const char *device, const char *kind, struct hub_event *ev,
+    struct hf_error *e)
 {
 	struct mqtt_text t = p->topic;
 	int rc;
 
-	memset(ev, 0, sizeof(*ev));
-	if (!skip(&t, "devices/") || !skip(&t, device) || !skip(&t, EVENTS) || (t.len > 0 && !skip(&t, "/")))
-		return err_set(e, HF_ERR_PROTOCOL, "%s may not publish on this topic", device);
+	if (!skip(&t, "devices/") || !skip(&t, device) || !skip(&t, kind) || (t.len > 0 && !skip(&t, "/")))
+		return -1;
 	if (t.len > 0 && t.p[t.len - 1] == '/')
 		t.len--;
 	if ((rc = get_bag(ev, t.p, t.p + t.len, e)) < 0) {
@@ -295,4 +305,60 @@ hub_mqtt_get_event(const struct mqtt_publish *p, const char *device, struct hub_
 	ev->body = p->body;
 	ev->len = p->len;
 	return 0;
+}
+
+int
+hub_mqtt_get_event(const struct mqtt_publish *p, const char *device, struct hub_event *ev, struct hf_error *e)
+{
+	int rc;
+
+	memset(ev, 0, sizeof(*ev));
+	rc = get_topic(p, device, EVENTS, ev, e);
+	return rc == -1 ? err_set(e, HF_ERR_PROTOCOL, "%s may not publish on this topic", device) : rc;
+}
+
+int
+hub_mqtt_put_filter(struct buf *b, const char *device)
+{
+	return buf_fmt(b, "devices/%s" BOUND "/#", device);
+}
+
+int
+hub_mqtt_put_c2d(struct buf *b, const char *device, const struct hub_c2d *c2d)
+{
+	int first = 1, rc = put_topic(b, device, BOUND, &c2d->message, &first);
+
+	return rc == 0 && c2d->ack[0] != '\0' ? put_pair(b, &first, ACK, c2d->ack) : rc;
+}
+
+/* The feedback wish travels among the application's properties; it is none of them. */
+static void
+take_ack(struct hub_c2d *c2d)
+{
+	struct hub_event *v = &c2d->message;
+	size_t i = 0;
+
+	while (i < v->property_count && strcmp(v->property[i].key, ACK) != 0)
+		i++;
+	if (i == v->property_count ||
+	    str_fmt(c2d->ack, sizeof(c2d->ack), "%s", v->property[i].value) < 0)
+		return;
+	str_free(&v->property[i].key);
+	str_free(&v->property[i].value);
+	v->property_count--;
+	memmove(v->property + i, v->property + i + 1, (v->property_count - i) * sizeof(v->property[0]));
+}
+
+int
+hub_mqtt_get_c2d(const struct mqtt_publish *p, const char *device, struct hub_c2d *c2d, struct hf_error *e)
+{
+	int rc;
+
+	memset(c2d, 0, sizeof(*c2d));
+	rc = get_topic(p, device, BOUND, &c2d->message, e);
+	if (rc == -1)
+		return err_set(e, HF_ERR_PROTOCOL, "this is no message for %s", device);
+	if (rc == 0)
+		take_ack(c2d);
+	return rc;
 }
