@@ -64,13 +64,12 @@ struct hf_error {
  *	id-scope	the DPS instance, such as 0ne00000000
  *	endpoint	HOST[:PORT] of DPS; global.azure-devices-provisioning.net when not set
  *	connect		HOST:PORT=ADDR:PORT[,...]: where to really connect for HOST:PORT
- *	transport	mqtt (the default), mqtt-ws, amqp, amqp-ws or http, or several of them, such as amqp,amqp-ws: then each is
- *			tried in turn. At DPS and at the hub; a TPM registers by http when nothing is said, since DPS takes no TPM over MQTT
- *	hub-transport	the same, at the hub alone
+ *	transport	how to talk to DPS: mqtt (the default), mqtt-ws (MQTT in a WebSocket) or http, or several of them, such as
+ *			mqtt,mqtt-ws: then each is tried in turn. For a TPM http, since DPS takes no TPM over MQTT
+ *	hub-transport	the same for the hub: mqtt (the default), mqtt-ws, or both
  *	proxy		http://HOST[:PORT] of an HTTP proxy; "" for none, whatever the environment says (https_proxy, no_proxy)
  *	proxy-auth-file	file with the NAME:PASSWORD that the proxy asks for
  *	early		1: over MQTT, say all behind CONNECT without waiting for the answer
- *	poll		seconds between two questions for cloud-to-device messages over http, 1500 when not set
  *	trust		file of CA certificates (PEM) that replaces the system's
  *	registration-id	the name under which the device is enrolled
  *	state		file that keeps the assignment, mode 0600
@@ -142,10 +141,9 @@ struct hf_message {
  * event with `tag` follows once the hub has stored it. HF_ERR_STATE: the queue is full (100,000 messages or 64 MiB). */
 int hf_send(struct hf *, const struct hf_message *, uint64_t tag);
 
-/* Asks for cloud-to-device messages from now on, over reconnects too; before hf_connect() or after. `most`: how many may wait to be settled at
- * the same time; 0 asks for no more of them (over MQTT the hub does not heed it). Each comes as an HF_RECEIVED event and is to be settled: until then the hub keeps it, and
+/* Asks for cloud-to-device messages from now on, over reconnects too; before hf_connect() or after. Each comes as an HF_RECEIVED event and is to be settled: until then the hub keeps it, and
  * delivers it again after a while (60 s) or when the connection is lost. So a message may come more than once; its message id tells. */
-int hf_receive(struct hf *, unsigned most);
+int hf_receive(struct hf *);
 
 /* A cloud-to-device message. Strings are "" where the sender said nothing. */
 struct hf_received {
@@ -155,19 +153,11 @@ struct hf_received {
 	size_t property_count;
 	const char *message_id, *correlation_id, *user_id, *to, *content_type, *content_encoding;
 	const char *ack;	/* the feedback that its sender wants: none, positive, negative or full */
-	unsigned deliveries;	/* how often it has been delivered before; 0 over MQTT, which does not say */
-	uint64_t sequence;	/* of the hub; 0 over MQTT */
-	int64_t enqueued_ms;	/* Unix milliseconds; 0 over MQTT */
 };
-enum hf_settlement {
-	HF_COMPLETE = 1, /* done with: the hub forgets it */
-	HF_ABANDON,	 /* not now: the hub delivers it again, ten times at most. Not over MQTT */
-	HF_REJECT	 /* never: the hub puts it aside. Not over MQTT */
-};
-/* Settles the message that came under this tag. An HF_SETTLED event with the same tag follows; its error is set when the hub did not take the
- * answer (the message has been locked for too long, the connection is gone), and then the message comes again. HF_ERR_UNSUPPORTED: not
- * over this transport. HF_ERR_ARGS: no such message waits. */
-int hf_settle(struct hf *, uint64_t tag, enum hf_settlement);
+/* Settles the message that came under this tag: the hub forgets it. An HF_SETTLED event with the same tag follows once that is on its way; its
+ * error is set when the connection on which the message came is gone, and then the hub delivers it again. HF_ERR_ARGS: no such message
+ * waits. (MQTT has no other answer; a message that is not settled comes again.) */
+int hf_settle(struct hf *, uint64_t tag);
 
 /* Ends what is going on, at the hub politely. Messages not yet acknowledged stay queued; events not yet taken are gone, so
  * take them first: an HF_SENT among them is not told again. Messages received and not settled are the hub's again. */
@@ -179,19 +169,18 @@ enum hf_event_type {
 	HF_CONNECTED,	 /* the hub accepted us */
 	HF_DISCONNECTED, /* the connection is lost and will be made again; error says why */
 	HF_SENT,	 /* the hub has stored the message with this tag */
-	HF_UNSENT,	 /* the hub will never take it, and it has left the queue; error says why */
 	HF_RECEIVED,	 /* a cloud-to-device message: received, and the tag under which it is settled */
-	HF_SETTLED,	 /* the answer under this tag is with the hub (over MQTT and AMQP: on its way); or not, and error says why */
+	HF_SETTLED,	 /* the answer under this tag is on its way to the hub; or not, and error says why */
 	HF_FAILED	 /* what was begun ended for good; error says why */
 };
 struct hf_event {
 	enum hf_event_type type;
-	uint64_t tag;				       /* HF_SENT, HF_UNSENT: as given to hf_send(); HF_RECEIVED, HF_SETTLED */
+	uint64_t tag;				       /* HF_SENT: as given to hf_send(); HF_RECEIVED, HF_SETTLED */
 	const struct hf_received *received; /* HF_RECEIVED */
 	const char *registration_id, *hub, *device_id; /* HF_REGISTERED */
 	const char *substatus;	      /* HF_REGISTERED: such as initialAssignment; "" when not told */
 	const char *payload;	      /* HF_REGISTERED: JSON from the allocation webhook; "" when none */
-	const struct hf_error *error; /* HF_DISCONNECTED, HF_FAILED, HF_UNSENT; HF_SETTLED: NULL when all is well */
+	const struct hf_error *error; /* HF_DISCONNECTED, HF_FAILED; HF_SETTLED: NULL when all is well */
 };
 
 /* For a loop of any kind: wait until the descriptor (an epoll descriptor, always the same one) is readable or `deadline`

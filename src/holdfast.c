@@ -362,9 +362,7 @@ hub_begin(struct hf *h, const char *hub, const char *device, const struct dps_st
 	};
 
 	dps_settings(h);
-	transports(&s.transports, h->set.hub_transport != NULL ? h->set.hub_transport
-				  : h->set.transport != NULL   ? h->set.transport
-							       : "mqtt");
+	transports(&s.transports, h->set.hub_transport != NULL ? h->set.hub_transport : "mqtt");
 	s.dps = h->set.id_scope != NULL ? &h->dps_set : NULL;
 	if (hub_client_new(&h->hub, &s, &h->device, h->hsm, &h->net, h->work, &h->log, clock_now(), &h->err) <
 	    0)
@@ -646,9 +644,6 @@ received(struct hf *h, struct hf_event *ev)
 		.content_type = text(v->content_type),
 		.content_encoding = text(v->content_encoding),
 		.ack = m->ack,
-		.deliveries = m->deliveries,
-		.sequence = m->sequence,
-		.enqueued_ms = m->enqueued_ms,
 	};
 	ev->type = HF_RECEIVED;
 	ev->received = &h->received;
