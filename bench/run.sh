@@ -86,17 +86,8 @@ start_sink() {
 	sink=$(cat "$dir/sink")
 }
 
-# The broker of Debian's package, unpacked and not installed: so nothing of it is started now or with the machine.
-find_mosquitto() {
-	mosquitto=$(PATH=$PATH:/usr/sbin:$PWD/build-bench/mosquitto/usr/sbin command -v mosquitto) && return
-	(cd build-bench && apt-get download -q mosquitto && dpkg -x mosquitto_*.deb mosquitto && rm mosquitto_*.deb) >"$dir/mosquitto.log" 2>&1 ||
-		die "mosquitto cannot be fetched: $(cat "$dir/mosquitto.log")"
-	mosquitto=$PWD/build-bench/mosquitto/usr/sbin/mosquitto
-}
-
 start_mosquitto() {
 	local i
-	find_mosquitto
 	for ((i = 0; i < 20; i++)); do
 		broker=$((20000 + RANDOM % 10000))
 		cat >"$dir/mosquitto.conf" <<-CONF
@@ -113,7 +104,7 @@ start_mosquitto() {
 			log_dest stderr
 			log_type error
 		CONF
-		"$mosquitto" -c "$dir/mosquitto.conf" >"$dir/mosquitto.log" 2>&1 &
+		build-broker/usr/sbin/mosquitto -c "$dir/mosquitto.conf" >"$dir/mosquitto.log" 2>&1 &
 		pids+=($!)
 		sleep 0.3
 		! kill -0 $! 2>/dev/null || return 0

@@ -152,7 +152,7 @@ struct hf_received {
 	const struct hf_property *properties;
 	size_t property_count;
 	const char *message_id, *correlation_id, *user_id, *to, *content_type, *content_encoding;
-	const char *ack;	/* the feedback that its sender wants: none, positive, negative or full */
+	const char *ack; /* the feedback that its sender wants: none, positive, negative or full */
 };
 /* Settles the message that came under this tag: the hub forgets it. An HF_SETTLED event with the same tag follows once that is on its way; its
  * error is set when the connection on which the message came is gone, and then the hub delivers it again. HF_ERR_ARGS: no such message
@@ -169,13 +169,13 @@ enum hf_event_type {
 	HF_CONNECTED,	 /* the hub accepted us */
 	HF_DISCONNECTED, /* the connection is lost and will be made again; error says why */
 	HF_SENT,	 /* the hub has stored the message with this tag */
+	HF_FAILED,	 /* what was begun ended for good; error says why */
 	HF_RECEIVED,	 /* a cloud-to-device message: received, and the tag under which it is settled */
-	HF_SETTLED,	 /* the answer under this tag is on its way to the hub; or not, and error says why */
-	HF_FAILED	 /* what was begun ended for good; error says why */
+	HF_SETTLED	 /* the answer under this tag is on its way to the hub; or not, and error says why */
 };
 struct hf_event {
 	enum hf_event_type type;
-	uint64_t tag;				       /* HF_SENT: as given to hf_send(); HF_RECEIVED, HF_SETTLED */
+	uint64_t tag;			    /* HF_SENT: as given to hf_send(); HF_RECEIVED, HF_SETTLED */
 	const struct hf_received *received; /* HF_RECEIVED */
 	const char *registration_id, *hub, *device_id; /* HF_REGISTERED */
 	const char *substatus;	      /* HF_REGISTERED: such as initialAssignment; "" when not told */

@@ -14,7 +14,6 @@
 /* What the device does now. IDENTIFYING: the hub is known, and the key has to be opened, or to show that the state file is its own. */
 enum doing { NOTHING, REGISTERING, IDENTIFYING, AT_HUB };
 
-#define POLL	  1500 /* seconds: as often as hubs want to be asked over HTTPS */
 #define BLIND_NAP 50 /* ms between looks at descriptors that the system would not watch */
 
 struct hf {
@@ -38,7 +37,6 @@ struct hf {
 	enum hf_event_type told[4];
 	size_t told_count;
 	int receiving; /* hf_receive() was called */
-	unsigned most;
 	struct hf_received received;
 	struct hf_property *properties; /* of what was received last */
 	struct buf proxy_user;
@@ -321,7 +319,9 @@ dps_settings(struct hf *h)
 	d->payload = s->payload;
 	d->trust = s->trust;
 	d->state = s->state;
-	transports(&d->transports, s->transport != NULL ? s->transport : h->hsm->kind == HSM_TPM ? "http" : "mqtt");
+	transports(&d->transports, s->transport != NULL	     ? s->transport
+				   : h->hsm->kind == HSM_TPM ? "http"
+							     : "mqtt");
 	d->early = s->early != NULL;
 	d->timeout_ms = (s->timeout != NULL ? atoll(s->timeout) : 60) * 1000;
 	d->seed = seed();
@@ -356,7 +356,6 @@ hub_begin(struct hf *h, const char *hub, const char *device, const struct dps_st
 		.trust = h->set.trust,
 		.state = state,
 		.file = state != NULL ? h->set.state : NULL,
-		.poll = h->set.poll != NULL ? atoi(h->set.poll) : POLL,
 		.early = h->set.early != NULL,
 		.seed = seed(),
 	};
@@ -369,7 +368,7 @@ hub_begin(struct hf *h, const char *hub, const char *device, const struct dps_st
 		return h->err.code;
 	h->doing = AT_HUB;
 	h->fresh = 1;
-	return h->receiving ? hub_client_receive(h->hub, h->most) : 0;
+	return h->receiving ? hub_client_receive(h->hub) : 0;
 }
 
 static int
@@ -432,21 +431,20 @@ hf_send(struct hf *h, const struct hf_message *f, uint64_t tag)
 }
 
 int
-hf_receive(struct hf *h, unsigned most)
+hf_receive(struct hf *h)
 {
 	if (h->work == NULL)
 		return h->err.code;
 	err_clear(&h->err);
 	h->receiving = 1;
-	h->most = most;
 	h->fresh = 1;
-	if (h->hub != NULL && hub_client_receive(h->hub, h->most) < 0)
+	if (h->hub != NULL && hub_client_receive(h->hub) < 0)
 		return err_memory(&h->err);
 	return 0;
 }
 
 int
-hf_settle(struct hf *h, uint64_t tag, enum hf_settlement how)
+hf_settle(struct hf *h, uint64_t tag)
 {
 	if (h->work == NULL)
 		return h->err.code;
@@ -454,7 +452,7 @@ hf_settle(struct hf *h, uint64_t tag, enum hf_settlement how)
 	if (h->hub == NULL)
 		return err_set(&h->err, HF_ERR_ARGS, "no connection with a hub, and so no message to settle");
 	h->fresh = 1;
-	return hub_client_settle(h->hub, tag, how, &h->err);
+	return hub_client_settle(h->hub, tag, &h->err);
 }
 
 int
@@ -653,18 +651,15 @@ received(struct hf *h, struct hf_event *ev)
 static int
 hub_event(struct hf *h, struct hf_event *ev)
 {
-	enum hub_happened what = hub_client_next(h->hub, &ev->tag, &ev->error);
-
-	switch (what) {
+	switch (hub_client_next(h->hub, &ev->tag, &ev->error)) {
 	case HUB_CONNECTED:
 		ev->type = HF_CONNECTED;
 		return 1;
 	case HUB_SENT:
 		ev->type = HF_SENT;
 		return 1;
-	case HUB_UNSENT:
 	case HUB_SETTLED:
-		ev->type = what == HUB_UNSENT ? HF_UNSENT : HF_SETTLED;
+		ev->type = HF_SETTLED;
 		return 1;
 	case HUB_C2D:
 		if (received(h, ev) == 0)

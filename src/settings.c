@@ -14,29 +14,27 @@ check_transport(const char *v, struct hf_error *e)
 }
 
 static int
-check_seconds(const char *v, struct hf_error *e)
+check_hub_transport(const char *v, struct hf_error *e)
 {
-	uint64_t s;
+	struct transports t = { 0 };
 
-	if (str_u64(v, strlen(v), 1000000, &s) == 0 && s > 0)
-		return 0;
-	return err_set(e, HF_ERR_ARGS, "\"%s\" is not a number of seconds from 1 to 1000000", v);
+	if (transports_get(&t, v, e) < 0)
+		return e->code;
+	for (size_t i = 0; i < t.count; i++)
+		if (!transport_is_mqtt(t.by[i]))
+			return err_set(e, HF_ERR_UNSUPPORTED,
+			    "hub-transport %s: a hub is reached by mqtt or mqtt-ws", transport_name(t.by[i]));
+	return 0;
 }
 
 static int
 check_timeout(const char *v, struct hf_error *e)
 {
-	struct hf_error why = { 0 };
+	uint64_t s;
 
-	return check_seconds(v, &why) == 0 ? 0 : err_set(e, HF_ERR_ARGS, "timeout %s", why.text);
-}
-
-static int
-check_poll(const char *v, struct hf_error *e)
-{
-	struct hf_error why = { 0 };
-
-	return check_seconds(v, &why) == 0 ? 0 : err_set(e, HF_ERR_ARGS, "poll %s", why.text);
+	if (str_u64(v, strlen(v), 1000000, &s) == 0 && s > 0)
+		return 0;
+	return err_set(e, HF_ERR_ARGS, "timeout \"%s\" is not a number of seconds from 1 to 1000000", v);
 }
 
 static int
@@ -61,11 +59,10 @@ static const struct {
 	{ "endpoint", AT(endpoint), NULL },
 	{ "connect", AT(connect), net_map_check },
 	{ "transport", AT(transport), check_transport },
-	{ "hub-transport", AT(hub_transport), check_transport },
+	{ "hub-transport", AT(hub_transport), check_hub_transport },
 	{ "proxy", AT(proxy), net_proxy_check },
 	{ "proxy-auth-file", AT(proxy_auth_file), NULL },
 	{ "early", AT(early), NULL },
-	{ "poll", AT(poll), check_poll },
 	{ "trust", AT(trust), NULL },
 	{ "registration-id", AT(registration_id), NULL },
 	{ "state", AT(state), NULL },

@@ -388,7 +388,6 @@ talk_connect(struct talk *t)
 		.device = t->got.device,
 		.trust = t->emu->trust,
 		.transports = { { t->hub_transport != 0 ? t->hub_transport : TRANSPORT_MQTT }, 1 },
-		.poll = 30,
 		.dps = t->set.transports.count != 0 ? &t->set : NULL,
 		.state = &t->got.state,
 		.seed = 11,

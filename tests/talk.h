@@ -25,7 +25,7 @@ struct talk {
 	struct dps_assignment got;
 	struct hub_device device;
 	struct hub_client *hub;
-	enum transport hub_transport; /* 0: MQTT */
+	enum transport hub_transport;		  /* 0: MQTT */
 	int connected, disconnected, moved, over; /* how often */
 	size_t sent;				  /* acknowledged, each tag once and never another */
 	uint8_t acknowledged[4096];		  /* by tag */

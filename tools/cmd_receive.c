@@ -10,11 +10,8 @@
 #include <openssl/evp.h>
 #include "tool.h"
 
-#define AT_ONCE 16 /* messages that are not settled yet */
-
 struct receiving {
 	struct tool *tool;
-	enum hf_settlement answer;
 	long count, seconds; /* 0: for ever */
 	long received, settled;
 	int64_t limit; /* ms; -1: none */
@@ -69,21 +66,16 @@ static int
 print_json(const struct receiving *r, const struct hf_received *m)
 {
 	json_t *o = json_object();
-	int bad;
+	int bad = o == NULL || add_body(o, m) < 0 || add(o, "message_id", m->message_id) < 0 ||
+		  add(o, "correlation_id", m->correlation_id) < 0 || add(o, "user_id", m->user_id) < 0 ||
+		  add(o, "to", m->to) < 0 || add(o, "content_type", m->content_type) < 0 ||
+		  add(o, "content_encoding", m->content_encoding) < 0 || add(o, "ack", m->ack) < 0 ||
+		  json_object_set_new(o, "properties", properties(m)) < 0;
 
-	bad = o == NULL || add_body(o, m) < 0 || add(o, "message_id", m->message_id) < 0 ||
-	      add(o, "correlation_id", m->correlation_id) < 0 || add(o, "user_id", m->user_id) < 0 ||
-	      add(o, "to", m->to) < 0 || add(o, "content_type", m->content_type) < 0 ||
-	      add(o, "content_encoding", m->content_encoding) < 0 || add(o, "ack", m->ack) < 0 ||
-	      json_object_set_new(o, "properties", properties(m)) < 0;
 	if (bad) {
 		json_decref(o);
 		return tool_fail(r->tool, HF_ERR_MEMORY, "out of memory");
 	}
-	if (m->sequence != 0)
-		bad = json_object_set_new(o, "sequence", json_integer((json_int_t)m->sequence)) < 0 ||
-		      json_object_set_new(o, "deliveries", json_integer(m->deliveries)) < 0 ||
-		      json_object_set_new(o, "enqueued_ms", json_integer(m->enqueued_ms)) < 0;
 	return tool_print(r->tool, o);
 }
 
@@ -99,18 +91,9 @@ print(const struct receiving *r, const struct hf_received *m)
 		putchar('\n');
 	}
 	if (status == 0 && (fflush(stdout) != 0 || ferror(stdout)))
-		status = tool_fail(r->tool, HF_ERR_IO, "the message could not be written to standard output: %s",
-		    strerror(errno));
+		status = tool_fail(r->tool, HF_ERR_IO,
+		    "the message could not be written to standard output: %s", strerror(errno));
 	return status;
-}
-
-/* No more are asked for than are wanted: the hub would hold them back from whoever comes next. */
-static unsigned
-wanted(const struct receiving *r)
-{
-	long left = r->count - r->received;
-
-	return r->count == 0 || left > AT_ONCE ? AT_ONCE : left > 0 ? (unsigned)left : 0;
 }
 
 /* It is settled once it is written: what could not be written comes again. */
@@ -125,7 +108,7 @@ take(struct receiving *r, const struct hf_event *ev)
 	if ((status = print(r, ev->received)) != 0)
 		return status;
 	r->received++;
-	if (hf_settle(r->tool->hf, tag, r->answer) < 0 || hf_receive(r->tool->hf, wanted(r)) < 0)
+	if (hf_settle(r->tool->hf, tag) < 0)
 		return tool_hf_fail(r->tool);
 	return 0;
 }
@@ -139,7 +122,6 @@ settled(struct receiving *r, const struct hf_event *ev)
 		return;
 	}
 	r->received--;
-	(void)hf_receive(r->tool->hf, wanted(r));
 	if (!r->tool->quiet)
 		fprintf(stderr, "holdfast: %s\n", ev->error->text);
 }
@@ -209,20 +191,15 @@ run(struct receiving *r)
 static int
 options(struct receiving *r)
 {
-	static const char *const words[] = { "", "complete", "abandon", "reject" };
-	const char *answer = tool_option(r->tool, "answer");
 	int status = tool_number(r->tool, "count", tool_option(r->tool, "count"), 1000000, &r->count);
 
 	if (status == 0)
-		status = tool_number(r->tool, "timeout", tool_option(r->tool, "timeout"), 1000000, &r->seconds);
+		status =
+		    tool_number(r->tool, "timeout", tool_option(r->tool, "timeout"), 1000000, &r->seconds);
 	if (status != 0)
 		return status;
 	if (r->tool->argc > 0)
 		return tool_fail(r->tool, HF_ERR_ARGS, "\"%s\" is one argument too many", r->tool->argv[0]);
-	for (r->answer = HF_COMPLETE; answer != NULL && strcmp(answer, words[r->answer]) != 0; r->answer++)
-		if (r->answer == HF_REJECT)
-			return tool_fail(r->tool, HF_ERR_ARGS,
-			    "--answer %s is not known; it is complete, abandon or reject", answer);
 	return 0;
 }
 
@@ -252,7 +229,7 @@ cmd_receive(struct tool *t)
 	if (status == 0 && tool_settings(t, 1) < 0)
 		status = tool_hf_fail(t);
 	r.limit = r.seconds != 0 ? now_ms() + r.seconds * 1000 : -1;
-	if (status == 0 && (hf_receive(t->hf, wanted(&r)) < 0 || hf_connect(t->hf) < 0))
+	if (status == 0 && (hf_receive(t->hf) < 0 || hf_connect(t->hf) < 0))
 		status = tool_hf_fail(t);
 	if (status == 0) {
 		status = run(&r);

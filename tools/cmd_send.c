@@ -14,12 +14,11 @@ struct sending {
 	struct hf_message message;
 	struct hf_property property[TOOL_PROPERTIES];
 	char *text[TOOL_PROPERTIES];
-	long queued, acknowledged, refused;
+	long queued, acknowledged;
 	int64_t moved; /* when it last got on, or had nothing to do */
 	char line[262145];
 	size_t have;
 	int reading; /* standard input may have more */
-	struct hf_error why; /* the first refusal */
 };
 
 static int
@@ -102,11 +101,9 @@ take_events(struct sending *s)
 	while (hf_next(s->tool->hf, &ev)) {
 		if (ev.type == HF_FAILED)
 			return tool_hf_fail(s->tool);
-		if (ev.type == HF_SENT || ev.type == HF_UNSENT)
+		if (ev.type == HF_SENT)
 			s->acknowledged++;
-		if (ev.type == HF_UNSENT && s->refused++ == 0)
-			s->why = *ev.error;
-		if (ev.type == HF_SENT || ev.type == HF_UNSENT || ev.type == HF_REGISTERED)
+		if (ev.type == HF_SENT || ev.type == HF_REGISTERED)
 			s->moved = now_ms();
 	}
 	return 0;
@@ -202,10 +199,7 @@ cmd_send(struct tool *t)
 	if (status == 0)
 		status = deliver(s);
 	if (status == 0)
-		status =
-		    tool_print(t, json_pack("{s:I}", "acknowledged", (json_int_t)(s->acknowledged - s->refused)));
-	if (status == 0 && s->refused > 0)
-		status = tool_error(t, &s->why);
+		status = tool_print(t, json_pack("{s:I}", "acknowledged", (json_int_t)s->acknowledged));
 	hf_disconnect(t->hf);
 	for (size_t i = 0; i < t->properties; i++)
 		free(s->text[i]);

@@ -54,7 +54,7 @@ check_transports(struct dps_client *c)
 	for (size_t i = 0; c->hsm->kind == HSM_TPM && i < t->count; i++)
 		if (transport_is_mqtt(t->by[i]))
 			return err_set(&c->err, HF_ERR_UNSUPPORTED,
-			    "DPS takes no TPM over MQTT; register with --transport http or amqp "
+			    "DPS takes no TPM over MQTT; register with --transport http "
 			    "(--hub-transport mqtt reaches the hub by MQTT all the same)");
 	return 0;
 }
@@ -191,8 +191,8 @@ begin(struct dps_client *c, struct key_job *k)
 	if (dps_register_init(&c->reg, c->hsm->kind, c->who.id, ek, srk, c->set.payload, c->set.seed,
 		c->set.timeout_ms, c->since) < 0)
 		return err_memory(&c->err);
-	log_line(c->log, "registering %s with %s, ID scope %s, over %s", c->who.id, c->line.host, c->who.scope,
-	    transport_name(line_transport(&c->line)));
+	log_line(c->log, "registering %s with %s, ID scope %s, over %s", c->who.id, c->line.host,
+	    c->who.scope, transport_name(line_transport(&c->line)));
 	return 0;
 }
 
@@ -235,11 +235,9 @@ static void
 lost(struct dps_client *c, const struct hf_error *why, struct moment now)
 {
 	struct hf_error e = *why;
-	int opening = c->line.state != LINE_READY, challenged = c->way != NULL && c->way->token_stays;
+	int opening = c->line.state != LINE_READY;
 
 	hang_up(c);
-	if (challenged)
-		dps_register_unchallenged(&c->reg);
 	if (opening && c->asked != NOTHING && line_failed(&c->line, &e)) {
 		c->asked = DUE;
 		dps_register_waits(&c->reg, now);
@@ -256,11 +254,9 @@ way_new(struct dps_client *c)
 	struct dps_way_settings s = {
 		.host = c->line.host, .who = &c->who, .request = &c->reg.request, .early = c->set.early
 	};
-	enum transport t = line_transport(&c->line);
 
-	if (transport_is_mqtt(t))
-		return dps_way_mqtt(&c->way, &s);
-	return transport_is_amqp(t) ? dps_way_amqp(&c->way, &s) : dps_way_http(&c->way, &s);
+	return transport_is_mqtt(line_transport(&c->line)) ? dps_way_mqtt(&c->way, &s)
+							   : dps_way_http(&c->way, &s);
 }
 
 static int

@@ -187,13 +187,6 @@ dps_register_lost(struct dps_register *r, const struct hf_error *why, struct mom
 }
 
 void
-dps_register_unchallenged(struct dps_register *r)
-{
-	r->challenged = 0;
-	r->token_until = 0;
-}
-
-void
 dps_register_waits(struct dps_register *r, struct moment now)
 {
 	if (r->step == HEAR)

@@ -39,10 +39,8 @@ struct dps_way {
 	const struct dps_way_ops *ops;
 	struct engine *engine;
 	int token_opens; /* a token is said at the beginning: another one wants another conversation */
-	int token_stays; /* a challenge's token is good only where the challenge came */
 };
 /* HF_ERR_MEMORY. */
 int dps_way_mqtt(struct dps_way **, const struct dps_way_settings *);
 int dps_way_http(struct dps_way **, const struct dps_way_settings *);
-int dps_way_amqp(struct dps_way **, const struct dps_way_settings *);
 #endif

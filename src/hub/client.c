@@ -11,16 +11,15 @@
 struct told {
 	enum hub_happened what;
 	uint64_t tag;
-	struct hf_error *err; /* HUB_UNSENT, HUB_SETTLED; NULL: none */
+	struct hf_error *err; /* of HUB_SETTLED; NULL: none */
 };
 
 /* A cloud-to-device message that is not settled yet. */
 struct held {
 	struct held *next;
 	uint64_t tag, delivery;
-	unsigned life; /* the conversation in which it came */
-	enum hf_settlement answer;
-	int said;
+	unsigned life;	/* the conversation in which it came */
+	int done, said; /* the application is done with it; the hub was told */
 	struct hub_c2d c2d;
 	struct buf body;
 };
@@ -37,12 +36,11 @@ struct hub_client {
 	struct dps_client *dps, *answered; /* while DPS is asked again; its last answer */
 	struct dps_state state;
 	struct line line;
-	struct hub_way *way; /* NULL: there is no conversation; else its line may be closed all the same, where it can go on */
+	struct hub_way *way; /* while the line is not closed */
 	unsigned life;
 	struct held *held; /* in the order in which they came */
 	uint64_t last_tag;
 	int receiving;
-	unsigned most; /* of them */
 	int64_t deadline;
 	struct buf told;	/* what happened and was not yet taken */
 	struct hf_error *taken; /* lent out with what was taken last */
@@ -253,13 +251,10 @@ refused(struct hub_client *c, const struct hf_error *why, struct moment now)
 static int
 way_new(struct hub_client *c)
 {
-	struct hub_way_settings s = { .who = &c->who, .poll = c->set.poll, .early = c->set.early };
-	enum transport t = line_transport(&c->line);
+	struct hub_way_settings s = { .who = &c->who, .early = c->set.early };
 
 	c->life++;
-	if (transport_is_mqtt(t))
-		return hub_way_mqtt(&c->way, &s);
-	return transport_is_amqp(t) ? hub_way_amqp(&c->way, &s) : hub_way_http(&c->way, &s);
+	return hub_way_mqtt(&c->way, &s);
 }
 
 static int
@@ -276,27 +271,10 @@ dial(struct hub_client *c, struct moment now)
 	return 0;
 }
 
-/* A conversation that needs no line while it is silent goes on, on a new one. */
-static int
-dial_again(struct hub_client *c, struct moment now)
-{
-	struct hf_error e = { 0 };
-
-	if (c->way->ops->reopen(c->way) < 0)
-		return HF_ERR_MEMORY;
-	if (line_dial(&c->line, c->tls, c->way->engine, now, &e) < 0)
-		lost(c, &e, now);
-	return 0;
-}
-
 static int
 opened(struct hub_client *c, struct moment now)
 {
-	int again = c->line.state == LINE_READY;
-
 	line_ready(&c->line);
-	if (again || hub_device_is_up(c->device))
-		return 0;
 	hub_device_opened(c->device, now);
 	if (!c->up)
 		tell(c, HUB_CONNECTED, 0);
@@ -355,28 +333,13 @@ acked(struct hub_client *c, const struct hub_way_event *ev, struct moment now)
 {
 	uint64_t tag;
 
-	if (!hub_device_acked(c->device, ev->id, &tag, now))
-		return;
-	if (ev->what == HUB_WAY_UNSENT)
-		log_line(c->log, "%s", ev->err.text);
-	tell_why(c, ev->what == HUB_WAY_SENT ? HUB_SENT : HUB_UNSENT, tag, &ev->err);
-}
-
-/* A conversation that can go on does not mind, as long as nothing is under way. 1: so it is. */
-static int
-rests(struct hub_client *c)
-{
-	if (c->way->ops->reopen == NULL || c->line.state != LINE_READY || c->way->busy)
-		return 0;
-	line_close(&c->line);
-	return 1;
+	if (hub_device_acked(c->device, ev->id, &tag, now))
+		tell(c, HUB_SENT, tag);
 }
 
 static void
 closed(struct hub_client *c, struct hf_error *why, struct moment now)
 {
-	if (why->code == 0 && rests(c))
-		return;
 	if (why->code == 0)
 		err_set(why, HF_ERR_NET, "hub %s closed the connection%s", c->line.host,
 		    c->line.state == LINE_READY ? "; is another device connected with the same id?" : "");
@@ -388,7 +351,6 @@ happened(struct hub_client *c, struct hub_way_event *ev, struct moment now)
 {
 	switch (ev->what) {
 	case HUB_WAY_OPENED:
-		hub_device_proven(c->device);
 		return opened(c, now);
 	case HUB_WAY_REFUSED:
 		refused(c, &ev->err, now);
@@ -429,49 +391,24 @@ event(struct hub_client *c, struct moment now)
 	return rc > 0;
 }
 
-static void
-overdue(struct hub_client *c, struct moment now)
-{
-	struct hf_error e = { 0 };
-
-	if (line_late(&c->line, now, &e)) {
-		lost(c, &e, now);
-		return;
-	}
-	if (c->line.state != LINE_READY || !c->way->busy || now.ms < c->way->due)
-		return;
-	err_set(&e, HF_ERR_NET, "hub %s did not answer in time; connecting anew", c->line.host);
-	lost(c, &e, now);
-}
-
-/* Where there is nothing to be let into, the line itself is the opening. */
-static void
-look(struct hub_client *c, struct moment now)
-{
-	if (c->line.state == LINE_OPENING && c->way->ops->reopen != NULL && tls_ready(c->line.pump.stream) &&
-	    opened(c, now) < 0)
-		out_of_memory(c);
-}
-
 /* Moves bytes, then takes what they said; a line that broke has said its last words first. 1: there is more to do. */
 static int
 converse(struct hub_client *c, struct moment now)
 {
-	struct hf_error e;
+	struct hf_error e = { 0 };
 	int moved;
 
 	if (c->line.state == LINE_CLOSED)
 		return 0;
 	moved = pump_step(&c->line.pump, now.ms);
-	look(c, now);
 	while (c->line.state != LINE_CLOSED && event(c, now))
 		;
-	if (moved < 0 && c->line.state != LINE_CLOSED && !rests(c)) {
+	if (moved < 0 && c->line.state != LINE_CLOSED) {
 		e = c->line.pump.err;
 		lost(c, &e, now);
 	}
-	if (c->line.state != LINE_CLOSED)
-		overdue(c, now);
+	if (line_late(&c->line, now, &e))
+		lost(c, &e, now);
 	return c->line.state == LINE_CLOSED || (moved != 0 && !pump_idle(&c->line.pump));
 }
 
@@ -498,17 +435,6 @@ sign(struct hub_client *c, struct moment now)
 	return 0;
 }
 
-/* A new token: where the hub takes it in the middle of a conversation, nothing else changes. */
-static void
-renewed(struct hub_client *c, int64_t expiry, struct moment now)
-{
-	int here = c->way != NULL && c->way->ops->renew != NULL && c->line.state != LINE_OPENING;
-
-	hub_device_signed(c->device, now.wall, expiry, here, now);
-	if (here && c->way->ops->renew(c->way) < 0)
-		out_of_memory(c);
-}
-
 /* A key that is not there any more is as good as a refusal: DPS gives a new one. */
 static void
 key_ended(struct hub_client *c, struct moment now)
@@ -525,7 +451,7 @@ key_ended(struct hub_client *c, struct moment now)
 		err_memory(&k->err);
 		hub_device_broke(c->device, &k->err);
 	} else
-		renewed(c, k->expiry, now);
+		hub_device_signed(c->device, now.wall, k->expiry, now);
 	key_job_free(k);
 }
 
@@ -580,79 +506,37 @@ static int
 say(struct hub_client *c, struct moment now)
 {
 	const struct hub_device *d = c->device;
-	int rc;
+	int rc = c->way->ops->send(c->way, &d->message->event, d->id, d->again);
 
-	if (c->line.state == LINE_CLOSED)
-		return dial_again(c, now) < 0 ? HF_ERR_MEMORY : 0;
-	rc = c->way->ops->send(c->way, &d->message->event, d->id, d->again);
 	if (rc > 0)
 		hub_device_said(c->device, now);
 	return rc;
 }
 
-/* Is there an answer that is yet to be said? */
-static int
-held_waits(const struct hub_client *c)
-{
-	const struct held *r = c->held;
-
-	while (r != NULL && (r->answer == 0 || r->said))
-		r = r->next;
-	return r != NULL;
-}
-
-static int
-held_is_void(const struct hub_client *c, const struct held *r)
-{
-	return r->life != c->life || c->way == NULL;
-}
-
-/* Says the answers that wait. 1: something was done. */
+/* Tells the hub what the application is done with. 1: something was done. */
 static int
 settle_held(struct hub_client *c)
 {
 	struct hf_error gone = { 0 };
 	struct held **at = &c->held, *r;
-	unsigned count = 0;
-	int rc = 0, did = 0;
+	int did = 0;
 
+	err_set(&gone, HF_ERR_NET,
+	    "the connection on which the message came is gone; the hub will deliver it again");
 	while ((r = *at) != NULL) {
-		count++;
-		if (r->answer != 0 && !r->said && held_is_void(c, r)) {
-			err_set(&gone, HF_ERR_NET,
-			    "the connection on which the message came is gone; the hub will deliver it again");
+		if (r->done && !r->said && (r->life != c->life || c->way == NULL)) {
 			settled(c, at, &gone);
 			did = 1;
 			continue;
 		}
-		if (r->answer != 0 && !r->said && c->line.state == LINE_READY) {
-			rc = c->way->ops->settle(c->way, r->delivery, &r->c2d, r->answer);
-			r->said = rc == 0;
-			did |= rc == 0;
+		if (r->done && !r->said) {
+			if (c->way->ops->settle(c->way, r->delivery) < 0)
+				return HF_ERR_MEMORY;
+			r->said = did = 1;
 		}
-		if (rc == HF_ERR_MEMORY)
-			return rc;
 		at = &r->next;
 	}
-	if (c->way != NULL)
-		c->way->window = count < c->most ? c->most - count : 0;
 	return did;
-}
-
-/* What is sent together goes now; and where a way has something to do by itself, its moment may have come. */
-static int
-flush(struct hub_client *c, struct moment now)
-{
-	int rc;
-
-	if (c->way == NULL || c->way->ops->flush == NULL)
-		return 0;
-	if (c->line.state == LINE_CLOSED)
-		return now.ms >= c->way->due || held_waits(c) ? dial_again(c, now) : 0;
-	if (c->line.state != LINE_READY)
-		return 0;
-	rc = c->way->ops->flush(c->way, now);
-	return rc < 0 ? rc : 0;
 }
 
 /* Does what the device asks for. 1: something was done; 0: wait; negative: out of memory. */
@@ -694,8 +578,6 @@ obey_all(struct hub_client *c, struct moment now)
 		;
 	if (rc >= 0 && !c->over && (rc = settle_held(c)) > 0)
 		did++;
-	if (rc >= 0 && !c->over)
-		rc = flush(c, now);
 	if (rc < 0)
 		out_of_memory(c);
 	return did > 0 || rc < 0;
@@ -719,8 +601,6 @@ hub_client_step(struct hub_client *c, struct moment now)
 	if (c->dps != NULL)
 		c->deadline = dps_client_deadline(c->dps);
 	c->deadline = sooner(c->deadline, line_deadline(&c->line, now));
-	if (c->way != NULL && c->line.state != LINE_OPENING)
-		c->deadline = sooner(c->deadline, c->way->due);
 }
 
 const struct dps_assignment *
@@ -747,20 +627,19 @@ hub_client_watch(struct hub_client *c, struct watch *w)
 void
 hub_client_close(struct hub_client *c, struct moment now)
 {
-	if (c->line.state != LINE_READY || c->way->ops->bye == NULL)
+	if (c->line.state != LINE_READY)
 		return;
 	c->way->ops->bye(c->way);
 	(void)pump_step(&c->line.pump, now.ms);
 }
 
 int
-hub_client_receive(struct hub_client *c, unsigned most)
+hub_client_receive(struct hub_client *c)
 {
-	c->most = most;
 	if (c->receiving)
 		return 0;
 	c->receiving = 1;
-	return c->way != NULL && hub_device_is_up(c->device) ? c->way->ops->receive(c->way) : 0;
+	return c->line.state == LINE_READY ? c->way->ops->receive(c->way) : 0;
 }
 
 static struct held *
@@ -782,16 +661,13 @@ hub_client_c2d(const struct hub_client *c, uint64_t tag)
 }
 
 int
-hub_client_settle(struct hub_client *c, uint64_t tag, enum hf_settlement how, struct hf_error *e)
+hub_client_settle(struct hub_client *c, uint64_t tag, struct hf_error *e)
 {
 	struct held *r = find(c, tag);
 
-	if (r == NULL || r->answer != 0)
-		return err_set(e, HF_ERR_ARGS,
-		    "no cloud-to-device message waits for an answer under tag %" PRIu64, tag);
-	if (how != HF_COMPLETE && transport_is_mqtt(line_transport(&c->line)))
-		return err_set(e, HF_ERR_UNSUPPORTED,
-		    "over MQTT a message can be completed, or left alone: then it comes again");
-	r->answer = how;
+	if (r == NULL || r->done)
+		return err_set(
+		    e, HF_ERR_ARGS, "no cloud-to-device message waits to be settled under tag %" PRIu64, tag);
+	r->done = 1;
 	return 0;
 }

@@ -229,7 +229,6 @@ hub_device_acked(struct hub_device *d, uint16_t id, uint64_t *tag, struct moment
 	m->acked = 1;
 	*tag = m->tag;
 	d->tries = 0;
-	hub_device_proven(d);
 	if (d->last.code != 0)
 		err_clear(&d->last);
 	d->ack_by = now.ms + ACK_LIMIT;
@@ -241,17 +240,12 @@ hub_device_acked(struct hub_device *d, uint16_t id, uint64_t *tag, struct moment
 }
 
 void
-hub_device_signed(
-    struct hub_device *d, int64_t signed_at, int64_t token_until, int here, struct moment now)
+hub_device_signed(struct hub_device *d, int64_t signed_at, int64_t token_until, struct moment now)
 {
 	if (d->step != SIGNING && d->step != RENEWING)
 		return;
 	d->token_until = token_until;
 	d->renew_at = signed_at + (token_until - signed_at) * 4 / 5;
-	if (d->step == RENEWING && here) {
-		d->step = UP;
-		return;
-	}
 	d->step = d->step == RENEWING ? DRAIN : OPEN;
 	d->at = d->step == DRAIN ? now.ms + DRAIN_LIMIT : now.ms;
 }
@@ -262,6 +256,7 @@ hub_device_opened(struct hub_device *d, struct moment now)
 	d->step = UP;
 	d->up = 1;
 	d->up_since = now.ms;
+	d->asked_dps = 0;
 	if (!d->early)
 		d->next = d->head;
 }
@@ -279,12 +274,6 @@ hub_device_waits(struct hub_device *d, struct moment now)
 	d->early = 0;
 	if (d->step == OPENING)
 		d->at = now.ms + OPEN_LIMIT;
-}
-
-void
-hub_device_proven(struct hub_device *d)
-{
-	d->asked_dps = 0;
 }
 
 int

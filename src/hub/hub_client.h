@@ -54,13 +54,10 @@ enum hub_ask hub_device_next(struct hub_device *, struct moment);
 void hub_device_said(struct hub_device *, struct moment);
 /* 1: this was an outstanding message, `tag` is its; it is forgotten. 0: not ours. */
 int hub_device_acked(struct hub_device *, uint16_t id, uint64_t *tag, struct moment);
-/* here: the hub takes the token in this conversation; else a new connection has to bring it. */
-void hub_device_signed(
-    struct hub_device *, int64_t signed_at, int64_t token_until, int here, struct moment);
+void hub_device_signed(struct hub_device *, int64_t signed_at, int64_t token_until, struct moment);
 void hub_device_early(struct hub_device *); /* events may be sent before the hub has let us in */
 void hub_device_waits(struct hub_device *, struct moment); /* opening goes on, over another transport */
 void hub_device_opened(struct hub_device *, struct moment);
-void hub_device_proven(struct hub_device *); /* the hub takes us for who we are */
 int hub_device_is_up(const struct hub_device *);
 void hub_device_lost(struct hub_device *, const struct hf_error *why, struct moment); /* why NULL: as asked */
 void hub_device_refused(struct hub_device *, const struct hf_error *why, struct moment); /* "not you" */
@@ -76,8 +73,7 @@ struct hub_settings {
 	const char *device;
 	const char *trust;
 	struct transports transports;
-	int poll;  /* seconds between two questions for messages, over HTTPS */
-	int early; /* MQTT: events travel behind CONNECT */
+	int early;			/* MQTT: events travel behind CONNECT */
 	const struct dps_settings *dps; /* NULL: DPS is never asked. Lent */
 	const struct dps_state
 	    *state;	  /* copied; its wrapped key is kept before the first signature. NULL: none */
@@ -89,9 +85,8 @@ enum hub_happened {
 	HUB_CONNECTED,
 	HUB_DISCONNECTED,
 	HUB_SENT,
-	HUB_UNSENT,  /* the hub will never take it: why */
 	HUB_C2D,     /* hub_client_c2d() has it */
-	HUB_SETTLED, /* the answer has gone to the hub; or not: why */
+	HUB_SETTLED, /* the answer is on its way to the hub; or not: why */
 	HUB_MOVED,
 	HUB_OVER
 };
@@ -104,12 +99,12 @@ void hub_client_step(struct hub_client *, struct moment);
 /* One thing that happened, with its tag, and why (NULL, or lent until the next call). HUB_DISCONNECTED and HUB_OVER: the error is in the
  * device's last and err. HUB_MOVED: the assignment is new. */
 enum hub_happened hub_client_next(struct hub_client *, uint64_t *tag, const struct hf_error **why);
-/* Asks for messages from now on, so many that are not settled at the same time: 0 or HF_ERR_MEMORY. */
-int hub_client_receive(struct hub_client *, unsigned most);
+/* Asks for messages from now on: 0 or HF_ERR_MEMORY. */
+int hub_client_receive(struct hub_client *);
 /* Lent until it is settled. NULL: no such message. */
 const struct hub_c2d *hub_client_c2d(const struct hub_client *, uint64_t tag);
-/* The next step says it. HF_ERR_ARGS, HF_ERR_UNSUPPORTED. */
-int hub_client_settle(struct hub_client *, uint64_t tag, enum hf_settlement, struct hf_error *);
+/* It is done with; the next step says so. HF_ERR_ARGS: no such message. */
+int hub_client_settle(struct hub_client *, uint64_t tag, struct hf_error *);
 const struct dps_assignment *hub_client_assignment(const struct hub_client *);
 int64_t hub_client_deadline(const struct hub_client *);
 void hub_client_watch(struct hub_client *, struct watch *);

@@ -42,12 +42,10 @@ receive(struct hub_way *w)
 }
 
 static int
-settle(struct hub_way *w, uint64_t delivery, const struct hub_c2d *c2d, enum hf_settlement how)
+settle(struct hub_way *w, uint64_t delivery)
 {
 	struct way_mqtt *m = (struct way_mqtt *)w;
 
-	(void)c2d;
-	(void)how;
 	if (buf_put(&m->settled, &delivery, sizeof(delivery)) < 0)
 		return HF_ERR_MEMORY;
 	return delivery == 0 ? 0 : mqtt_puback(&m->mqtt, (uint16_t)delivery);
@@ -168,9 +166,7 @@ hub_way_mqtt(struct hub_way **out, const struct hub_way_settings *s)
 		return HF_ERR_MEMORY;
 	mqtt_init(&m->mqtt, 0, PACKET_MAX);
 	m->who = s->who;
-	m->way = (struct hub_way){
-		.ops = &ops, .engine = &m->mqtt.engine, .due = NEVER, .early = s->early
-	};
+	m->way = (struct hub_way){ .ops = &ops, .engine = &m->mqtt.engine, .early = s->early };
 	if (hub_mqtt_put_who(&m->mqtt, s->who, KEEP_ALIVE, 0) < 0) {
 		end(&m->way);
 		return HF_ERR_MEMORY;

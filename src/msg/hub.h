@@ -39,7 +39,8 @@ int hub_is_text(const char *, size_t); /* 1: UTF-8 without a NUL, as a property'
 /* A cloud-to-device message: written like telemetry. */
 struct hub_c2d {
 	struct hub_event message; /* `to` and `expiry` are among its system properties */
-	char ack[9]; /* the feedback that its sender wants: none, positive, negative, full; "" when not said */
+	char
+	    ack[9]; /* the feedback that its sender wants: none, positive, negative, full; "" when not said */
 };
 void hub_c2d_fini(struct hub_c2d *);
 
@@ -54,6 +55,5 @@ hub_mqtt_get_event(const struct mqtt_publish *, const char *device, struct hub_e
 int hub_mqtt_put_filter(struct buf *, const char *device);
 int hub_mqtt_put_c2d(struct buf *, const char *device, const struct hub_c2d *);
 /* Reads topic and body. 0; HF_ERR_PROTOCOL: no message for this device, or malformed; HF_ERR_MEMORY. */
-int
-hub_mqtt_get_c2d(const struct mqtt_publish *, const char *device, struct hub_c2d *, struct hf_error *);
+int hub_mqtt_get_c2d(const struct mqtt_publish *, const char *device, struct hub_c2d *, struct hf_error *);
 #endif

@@ -340,8 +340,7 @@ take_ack(struct hub_c2d *c2d)
 
 	while (i < v->property_count && strcmp(v->property[i].key, ACK) != 0)
 		i++;
-	if (i == v->property_count ||
-	    str_fmt(c2d->ack, sizeof(c2d->ack), "%s", v->property[i].value) < 0)
+	if (i == v->property_count || str_fmt(c2d->ack, sizeof(c2d->ack), "%s", v->property[i].value) < 0)
 		return;
 	str_free(&v->property[i].key);
 	str_free(&v->property[i].value);

@@ -100,7 +100,8 @@ line_failed(struct line *l, struct hf_error *why)
 		return 0;
 	tell(l, why);
 	if (++l->failures < l->way.count) {
-		log_line(l->log, "%s; trying %s", why->text, transport_name(l->way.by[l->at + 1]));
+		log_line(l->log, "%s: %s; trying %s", transport_name(l->way.by[l->at]), why->text,
+		    transport_name(l->way.by[l->at + 1]));
 		l->at++;
 		return 1;
 	}

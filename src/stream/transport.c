@@ -4,9 +4,9 @@
 
 static const struct transport_row rows[] = {
 	{ "mqtt", 8883, NULL, TRANSPORT_MQTT, HF_MQTT },
-	{ "mqtt-ws", 443, "mqtt", TRANSPORT_MQTT_WS, HF_MQTT && HF_WS },
+	{ "mqtt-ws", 443, "mqtt", TRANSPORT_MQTT_WS, HF_MQTT &&HF_WS },
 	{ "amqp", 5671, NULL, TRANSPORT_AMQP, HF_AMQP },
-	{ "amqp-ws", 443, "AMQPWSB10", TRANSPORT_AMQP_WS, HF_AMQP && HF_WS },
+	{ "amqp-ws", 443, "AMQPWSB10", TRANSPORT_AMQP_WS, HF_AMQP &&HF_WS },
 	{ "http", 443, NULL, TRANSPORT_HTTP, HF_HTTP },
 };
 
@@ -64,8 +64,8 @@ add(struct transports *t, const char *name, size_t n, struct hf_error *e)
 	if (has(t, as))
 		return err_set(e, HF_ERR_ARGS, "transport %s is named twice", transport_name(as));
 	if (!transport_row(as)->built)
-		return err_set(e, HF_ERR_UNSUPPORTED, "transport %s is not part of this build",
-		    transport_name(as));
+		return err_set(
+		    e, HF_ERR_UNSUPPORTED, "transport %s is not part of this build", transport_name(as));
 	t->by[t->count++] = as;
 	return 0;
 }

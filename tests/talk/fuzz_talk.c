@@ -204,7 +204,7 @@ static void
 heard(void *ctx, const struct hf_event *ev)
 {
 	static const char *const name[] = { "nothing", "registered", "connected", "disconnected", "sent",
-		"failed" };
+		"failed", "received", "settled" };
 	struct life *l = ctx;
 
 	drive_note(l->d, "application: %s %" PRIu64, name[ev->type], ev->tag);

@@ -383,7 +383,7 @@ a_token_comes_first(void **state)
 	assert_int_equal(next(), HUB_ASK_SIGN);
 	assert_int_equal(next(), HUB_ASK_WAIT);
 	assert_true(d.deadline == NEVER);
-	hub_device_signed(&d, now.wall, now.wall + 3600, 0, now);
+	hub_device_signed(&d, now.wall, now.wall + 3600, now);
 	open_line();
 	assert_int_equal(next(), HUB_ASK_WAIT);
 	assert_int_equal(d.deadline, now.ms + 2880 * 1000);
@@ -395,7 +395,7 @@ to_renewal(void)
 {
 	begin(1, 0, 1);
 	next();
-	hub_device_signed(&d, now.wall, now.wall + 3600, 0, now);
+	hub_device_signed(&d, now.wall, now.wall + 3600, now);
 	open_line();
 	queue_many(0, 3);
 	pass(2879 * 1000);
@@ -412,7 +412,7 @@ renewal_waits_for_what_is_in_flight(void **state)
 	(void)state;
 	to_renewal();
 	ack(1, 0);
-	hub_device_signed(&d, now.wall, now.wall + 3600, 0, now);
+	hub_device_signed(&d, now.wall, now.wall + 3600, now);
 	assert_int_equal(next(), HUB_ASK_WAIT);
 	assert_int_equal(d.deadline, now.ms + 10000);
 	ack(2, 1);
@@ -431,7 +431,7 @@ renewal_does_not_wait_for_ever(void **state)
 {
 	(void)state;
 	to_renewal();
-	hub_device_signed(&d, now.wall, now.wall + 3600, 0, now);
+	hub_device_signed(&d, now.wall, now.wall + 3600, now);
 	assert_int_equal(wait_ms(), 10000);
 	assert_int_equal(next(), HUB_ASK_CLOSE);
 	hub_device_lost(&d, NULL, now);
@@ -447,7 +447,7 @@ lost_while_the_new_token_is_signed(void **state)
 	to_renewal();
 	lose(HF_ERR_NET);
 	assert_int_equal(next(), HUB_ASK_WAIT);
-	hub_device_signed(&d, now.wall, now.wall + 3600, 0, now);
+	hub_device_signed(&d, now.wall, now.wall + 3600, now);
 	open_line();
 	say(0, 1);
 	hub_device_fini(&d);
@@ -458,7 +458,7 @@ lost_while_draining(void **state)
 {
 	(void)state;
 	to_renewal();
-	hub_device_signed(&d, now.wall, now.wall + 3600, 0, now);
+	hub_device_signed(&d, now.wall, now.wall + 3600, now);
 	assert_int_equal(next(), HUB_ASK_WAIT);
 	lose(HF_ERR_NET);
 	assert_in_range(wait_ms(), 750, 1250);
@@ -473,7 +473,7 @@ an_old_token_is_not_shown_again(void **state)
 	(void)state;
 	begin(1, 0, 1);
 	next();
-	hub_device_signed(&d, now.wall, now.wall + 3600, 0, now);
+	hub_device_signed(&d, now.wall, now.wall + 3600, now);
 	open_line();
 	now.wall += 3541;
 	lose(HF_ERR_NET);
@@ -588,14 +588,14 @@ refused_asks_dps_once(void **state)
 	begin(1, 1, 1);
 	queue_many(0, 1);
 	next();
-	hub_device_signed(&d, now.wall, now.wall + 3600, 0, now);
+	hub_device_signed(&d, now.wall, now.wall + 3600, now);
 	next();
 	refuse();
 	assert_int_equal(next(), HUB_ASK_REGISTER);
 	assert_int_equal(next(), HUB_ASK_WAIT);
 	hub_device_moved(&d, now);
 	assert_int_equal(next(), HUB_ASK_SIGN);
-	hub_device_signed(&d, now.wall, now.wall + 3600, 0, now);
+	hub_device_signed(&d, now.wall, now.wall + 3600, now);
 	assert_int_equal(next(), HUB_ASK_OPEN);
 	refuse();
 	assert_int_equal(next(), HUB_FAILED);
@@ -728,7 +728,7 @@ what_broke_stays_broken(void **state)
 	begin(1, 1, 1);
 	next();
 	hub_device_broke(&d, &e);
-	hub_device_signed(&d, now.wall, now.wall + 3600, 0, now);
+	hub_device_signed(&d, now.wall, now.wall + 3600, now);
 	hub_device_unanswered(&d, &e, now);
 	lose(HF_ERR_NET);
 	assert_int_equal(next(), HUB_FAILED);

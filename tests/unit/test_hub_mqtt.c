@@ -328,6 +328,58 @@ many_properties(void **state)
 	buf_free(&b);
 }
 
+static int
+hear_c2d(const char *topic, const char *device, struct hub_c2d *c2d)
+{
+	struct mqtt_publish p = { .topic = { topic, strlen(topic) }, .body = (const uint8_t *)"x", .len = 1 };
+	struct hf_error e = { 0 };
+
+	return hub_mqtt_get_c2d(&p, device, c2d, &e);
+}
+
+static void
+c2d_messages(void **state)
+{
+	struct hub_c2d c2d = { .ack = "full" }, back;
+	struct buf b = { 0 };
+
+	(void)state;
+	assert_int_equal(hub_mqtt_put_filter(&b, "d 1"), 0);
+	assert_string_equal(buf_str(&b), "devices/d 1/messages/devicebound/#");
+	buf_clear(&b);
+	assert_int_equal(str_set(&c2d.message.message_id, "m1"), 0);
+	assert_int_equal(str_set(&c2d.message.to, "/devices/d 1/messages/devicebound"), 0);
+	assert_int_equal(hub_event_add(&c2d.message, "line", "seven &"), 0);
+	assert_int_equal(hub_mqtt_put_c2d(&b, "d 1", &c2d), 0);
+	assert_string_equal(buf_str(&b),
+	    "devices/d 1/messages/devicebound/%24.mid=m1&%24.to=%2Fdevices%2Fd%201%2Fmessages%2Fdevicebound"
+	    "&line=seven%20%26&iothub-ack=full");
+	assert_int_equal(hear_c2d(buf_str(&b), "d 1", &back), 0);
+	assert_string_equal(back.message.message_id, "m1");
+	assert_string_equal(back.message.to, c2d.message.to);
+	assert_string_equal(back.ack, "full");
+	assert_int_equal(back.message.property_count, 1);
+	assert_string_equal(back.message.property[0].value, "seven &");
+	assert_int_equal(back.message.len, 1);
+	hub_c2d_fini(&back);
+	hub_c2d_fini(&c2d);
+	buf_free(&b);
+}
+
+static void
+refuses_c2d(void **state)
+{
+	struct hub_c2d c2d;
+
+	(void)state;
+	assert_int_equal(hear_c2d("devices/d2/messages/devicebound/", "d1", &c2d), HF_ERR_PROTOCOL);
+	assert_int_equal(hear_c2d("devices/d1/messages/events/", "d1", &c2d), HF_ERR_PROTOCOL);
+	assert_int_equal(hear_c2d("devices/d1/messages/devicebound/a=%ff", "d1", &c2d), HF_ERR_PROTOCOL);
+	assert_int_equal(hear_c2d("devices/d1/messages/devicebound/iothub-ack=far-too-long", "d1", &c2d), 0);
+	assert_string_equal(c2d.ack, "");
+	hub_c2d_fini(&c2d);
+}
+
 int
 main(void)
 {
@@ -340,6 +392,8 @@ main(void)
 		cmocka_unit_test(hears_every_bag),
 		cmocka_unit_test(refuses_events),
 		cmocka_unit_test(many_properties),
+		cmocka_unit_test(c2d_messages),
+		cmocka_unit_test(refuses_c2d),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
