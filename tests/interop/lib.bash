@@ -38,7 +38,7 @@ finish() {
 		wait "$emulator" || { echo "failed: the emulator ended with status $?" >&2; status=1; }
 	fi
 	wait
-	[ $status = 0 ] || sed 's/^/emulator: /' "$work/emulator.log" >&2
+	[ $status = 0 ] || [ ! -e "$work/emulator.log" ] || sed 's/^/emulator: /' "$work/emulator.log" >&2
 	rm -rf "$work"
 	exit $status
 }

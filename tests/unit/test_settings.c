@@ -8,10 +8,10 @@
 
 static struct hf_error err;
 
-static const char *const name[] = { "id-scope", "endpoint", "connect", "transport", "trust",
-	"registration-id", "state", "payload", "timeout", "hub", "device-id", "tpm", "cert", "key",
-	"symmetric-key", "group-key", "hsm", "ek-handle", "srk-handle", "key-handle", "owner-auth-file",
-	"endorsement-auth-file", "ek-template", "force" };
+static const char *const name[] = { "id-scope", "endpoint", "connect", "transport", "hub-transport", "proxy",
+	"proxy-auth-file", "early", "trust", "registration-id", "state", "payload", "timeout", "hub",
+	"device-id", "tpm", "cert", "key", "symmetric-key", "group-key", "hsm", "ek-handle", "srk-handle",
+	"key-handle", "owner-auth-file", "endorsement-auth-file", "ek-template", "force" };
 #define COUNT (sizeof name / sizeof name[0])
 
 static const char *
@@ -21,6 +21,10 @@ value_of(size_t i)
 		return "a:1=b:2";
 	if (strcmp(name[i], "transport") == 0)
 		return "http";
+	if (strcmp(name[i], "hub-transport") == 0)
+		return "mqtt-ws,mqtt";
+	if (strcmp(name[i], "proxy") == 0)
+		return "http://p:1";
 	if (strcmp(name[i], "payload") == 0)
 		return "{}";
 	return strcmp(name[i], "timeout") == 0 ? "5" : name[i];
@@ -92,7 +96,10 @@ values_that_cannot_be_are_refused(void **state)
 	static const char *const bad[][2] = {
 		{ "transport", "" },
 		{ "transport", "MQTT" },
-		{ "transport", "amqp" },
+		{ "transport", "mqtt," },
+		{ "transport", "mqtt,mqtt" },
+		{ "hub-transport", "mqtt;http" },
+		{ "proxy", "p:1:2" },
 		{ "timeout", "" },
 		{ "timeout", "0" },
 		{ "timeout", "-1" },
@@ -110,6 +117,9 @@ values_that_cannot_be_are_refused(void **state)
 	};
 	static const char *const good[][2] = {
 		{ "transport", "mqtt" },
+		{ "transport", "http,mqtt-ws,mqtt" },
+		{ "hub-transport", "mqtt-ws" },
+		{ "proxy", "" },
 		{ "timeout", "1" },
 		{ "timeout", "1000000" },
 		{ "payload", "3" },
