@@ -118,6 +118,7 @@ amqp_init(struct amqp *a, int server, size_t max_message)
 		free(p);
 		return HF_ERR_MEMORY;
 	}
+	(void)pn_connection_driver_bind(&p->driver);
 	t = p->driver.transport;
 	pn_transport_trace(t, PN_TRACE_OFF);
 	pn_logger_set_log_sink(pn_transport_logger(t), silent, 0);

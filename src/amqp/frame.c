@@ -80,5 +80,5 @@ amqp_frame_check(const uint8_t *p, size_t n, struct hf_error *e)
 		return err_set(e, HF_ERR_PROTOCOL, "an AMQP frame holds nothing that AMQP knows");
 	if (check_inside(&v) < 0)
 		return err_set(e, HF_ERR_PROTOCOL, "an AMQP frame's values cannot be read");
-	return 0;
+	return (int)v.described;
 }

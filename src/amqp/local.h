@@ -12,6 +12,6 @@ ssize_t amqp_take(struct amqp *, const uint8_t *, size_t);
 /* amqp.c: whole frames, and the header before them. 0 or negative. */
 int amqp_feed(struct amqp *, const uint8_t *, size_t);
 int amqp_fail(struct amqp *, int code); /* keeps it */
-/* frame.c: 0, or HF_ERR_PROTOCOL: what Proton is not to see. */
+/* frame.c: what it is (0x10 is open; 0: an empty one), or HF_ERR_PROTOCOL: what Proton is not to see. */
 int amqp_frame_check(const uint8_t *, size_t, struct hf_error *);
 #endif

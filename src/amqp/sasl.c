@@ -2,6 +2,7 @@
 #include "amqp/local.h"
 #include "base/str.h"
 
+#define OPEN	0x10
 #define FED_MAX (64 * 1024) /* Proton gets no more before its events have been taken */
 
 static const char sasl_header[] = { 'A', 'M', 'Q', 'P', 3, 1, 0, 0 };
@@ -382,7 +383,10 @@ frame(struct amqp *a)
 {
 	int r = amqp_frame_check(buf_data(&a->inbox), buf_size(&a->inbox), &a->engine.err);
 
-	if (r == 0)
+	if (r > 0 && (r == OPEN) == a->heard_open)
+		r = broken(a, r == OPEN ? "a second open" : "something before its open");
+	a->heard_open |= r == OPEN;
+	if (r >= 0)
 		r = amqp_feed(a, buf_data(&a->inbox), buf_size(&a->inbox));
 	a->fed += buf_size(&a->inbox);
 	buf_clear(&a->inbox);

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -352,7 +353,7 @@ bad_beginnings(void **state)
 	broke(&a, "not a SASL frame");
 	server(&a); /* init of a mechanism that is not offered */
 	SAY(&a, SASL_HEADER "\0\0\0\x18\2\1\0\0\0SA\xc0\x0b\3\xa3\3TPM\xa0\1\0\x40\x40");
-	broke(&a, "not a SASL init");
+	broke(&a, "mechanism TPM, which is not offered");
 }
 
 static void
@@ -381,7 +382,7 @@ bad_frames(void **state)
 	broke(&a, "cannot be read");
 	server(&a); /* a begin before an open */
 	SAY(&a, AMQP_HEADER "\0\0\0\x0c\2\0\0\0\0S\x11\x45");
-	broke(&a, "broke the protocol");
+	broke(&a, "before its open");
 }
 
 static struct amqp_link *
