@@ -258,7 +258,7 @@ for chip in $chips; do
 	start_tpm "$chip"
 done
 for tls in 1.2 1.3; do
-	data=$dir/$tls mqtt_port=0 https_port=0
+	data=$dir/$tls mqtt_port=0 https_port=0 amqp_port=0
 	start_emulator --tls-max $tls --hub "127.0.0.${tls#1.}" # each with a hub of its own: they share a log
 	run holdfast enroll group-x509 --registration-id line --cert ca.pem
 	holdfast-emulator --data "$data" env >$tls.env

@@ -35,27 +35,33 @@ onboard() {
 	done
 }
 
-for t in mqtt mqtt-ws http; do
+for t in mqtt mqtt-ws amqp amqp-ws http; do
 	certificate "x509-$t" --ca root
 	cat "x509-$t.pem" root.pem >"x509-$t.chain"
 done
-for t in mqtt mqtt-ws http; do
+for t in mqtt mqtt-ws amqp amqp-ws http; do
 	onboard symmetric $t & other=$!
 	onboard x509 $t
 	wait $other
 done
-onboard tpm http
+for t in http amqp amqp-ws; do
+	onboard tpm $t
+done
 for t in mqtt mqtt-ws; do
 	expect_fail 13 "no TPM over MQTT" holdfast register --tpm="$(tcti gate)" --registration-id gate --transport $t
 done
 [ ! -e broken ] || fail "$(cat broken)"
-for device in gate {symmetric,x509}-{mqtt,mqtt-ws,http}; do
+for device in {symmetric,x509}-{mqtt,mqtt-ws,amqp,amqp-ws,http}; do
 	[ "$(bodies $device)" = $'by mqtt\nby mqtt-ws' ] || fail "$device: $(bodies $device)"
 done
+[ "$(bodies gate | sort | uniq -c | tr -s ' ')" = $' 3 by mqtt\n 3 by mqtt-ws' ] || fail "gate: $(bodies gate)"
 
 # All that MQTT can say behind CONNECT, said without waiting.
 as symmetric symmetric-mqtt
 run holdfast register "${device[@]}" --early
+for t in amqp amqp-ws; do
+	run holdfast register "${device[@]}" --early --transport $t
+done
 run holdfast send "${device[@]}" --state symmetric-mqtt.json --early --count 50 early
 [ "$(bodies symmetric-mqtt | grep -c early)" = 50 ] || fail "early: $(bodies symmetric-mqtt)"
 
@@ -71,9 +77,8 @@ grep -q "trying mqtt-ws" err || fail "$(cat err)"
 [ "$(bodies symmetric-mqtt | tail -n 1)" = two ] || fail "$(bodies symmetric-mqtt)"
 expect_fail 2 'transport "smoke" is not known' holdfast register "${device[@]}" --transport mqtt,smoke
 expect_fail 2 "named twice" holdfast register "${device[@]}" --transport mqtt,http,mqtt
-expect_fail 13 "not part of this build" holdfast register "${device[@]}" --transport amqp
 expect_fail 13 "reached by mqtt or mqtt-ws" holdfast send "${device[@]}" --hub-transport http x
 expect_fail 2 "proxy" holdfast register "${device[@]}" --proxy smoke:/x
 expect_fail 4 "no-such-file" holdfast register "${device[@]}" --proxy-auth-file no-such-file
 stop_emulator
-expect_fail 11 "mqtt: .*; mqtt-ws: .*; http: " holdfast register "${device[@]}" --transport mqtt,mqtt-ws,http --timeout 3
+expect_fail 11 "mqtt: .*; amqp-ws: .*; http: " holdfast register "${device[@]}" --transport mqtt,amqp-ws,http --timeout 3
