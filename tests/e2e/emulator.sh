@@ -34,6 +34,8 @@ start() {
 	mqtt=${BASH_REMATCH[1]}
 	[[ $HOLDFAST_CONNECT =~ 127.0.0.2:443=127.0.0.2:([0-9]+) ]] || fail "$HOLDFAST_CONNECT"
 	https=${BASH_REMATCH[1]}
+	[[ $HOLDFAST_CONNECT =~ :5671=127.0.0.1:([0-9]+) ]] || fail "$HOLDFAST_CONNECT"
+	amqp=${BASH_REMATCH[1]}
 	hub=127.0.0.2
 }
 
