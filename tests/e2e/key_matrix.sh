@@ -136,7 +136,7 @@ link() {
 	target_link_libraries(holdfast acme holdfast::holdfast ${holdfast} ${needs})
 	TEXT
 	local needs flags=
-	needs=$(pkg-config --libs libssl libcrypto tss2-esys tss2-mu tss2-rc tss2-tctildr p11-kit-1 | tr -s ' ' ';')";-lwslay"
+	needs=$(pkg-config --libs libssl libcrypto tss2-esys tss2-mu tss2-rc tss2-tctildr p11-kit-1 | tr -s ' ' ';')";-lwslay;-l:libqpid-proton-core.so.10"
 	! nm "$(command -v holdfast)" | grep __asan_init >/dev/null || flags=-fsanitize=address,undefined
 	{
 		cmake -S linked -B linked -G Ninja -DCMAKE_C_FLAGS=$flags -Dinclude="$source/include" -Dtool="$build/tools/tool.o" \
