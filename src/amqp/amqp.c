@@ -88,8 +88,12 @@ in(struct engine *engine, const void *p, size_t n)
 		a->eof = 1;
 		return 0;
 	}
+	if (a->broken < 0)
+		return (ssize_t)n;
 	took = amqp_take(a, p, n);
-	return took < 0 ? amqp_fail(a, (int)took) : took;
+	if (took < 0) /* told behind what came before it */
+		a->broken = (int)took;
+	return took < 0 ? (ssize_t)n : took;
 }
 
 static int64_t
@@ -98,7 +102,7 @@ tick(struct engine *engine, int64_t now)
 	struct amqp *a = (struct amqp *)engine;
 	int64_t at;
 
-	if (a->failed < 0 || a->closed || !a->let_in)
+	if (a->failed < 0 || a->broken < 0 || a->closed || !a->let_in)
 		return NEVER;
 	at = pn_transport_tick(a->proton->driver.transport, now);
 	(void)flush(a);
@@ -774,7 +778,7 @@ take_event(struct amqp *a, struct amqp_event *ev)
 			return r;
 	}
 	a->fed = 0;
-	return ended(a, ev);
+	return a->broken < 0 ? a->broken : ended(a, ev);
 }
 
 int
