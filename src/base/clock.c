@@ -25,6 +25,15 @@ clock_iso(int64_t wall, char dst[32])
 	strftime(dst, 32, "%Y-%m-%dT%H:%M:%S.0000000Z", &tm);
 }
 
+int64_t
+clock_read(const char *iso)
+{
+	struct tm tm = { 0 };
+	const char *rest = strptime(iso, "%Y-%m-%dT%H:%M:%S", &tm);
+
+	return rest == NULL ? 0 : (int64_t)timegm(&tm);
+}
+
 uint64_t
 coin_toss(struct coin *c)
 {
