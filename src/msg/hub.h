@@ -50,6 +50,7 @@ struct hub_c2d {
 void hub_c2d_fini(struct hub_c2d *);
 /* What a device says of one: done with; again later; never again. */
 enum hub_answer { HUB_COMPLETE = 1, HUB_ABANDON, HUB_REJECT };
+#define HUB_ANY (-1L) /* as a number of messages that are wanted: all that come */
 
 int hub_mqtt_put_who(struct mqtt *, const struct hub_who *, unsigned keep_alive, int clean);
 int hub_mqtt_get_who(const struct mqtt_connect *, struct hub_who *, struct hf_error *);

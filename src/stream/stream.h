@@ -59,7 +59,7 @@ int tls_open(struct stream **, struct tls_conf *, struct stream *under, const ch
     struct hf_error *);
 /* The peer's certificates, leaf first; NULL when it showed none. Lent. */
 STACK_OF(X509) * tls_peer(struct stream *);
-int tls_ready(struct stream *);		  /* 1 once the handshake is over */
+int tls_ready(struct stream *); /* 1 once the handshake is over, or where there is none, for it is not TLS */
 const char *tls_version(struct stream *); /* "TLSv1.3"; NULL before that, and of what is no TLS. Lent. */
 
 /*

@@ -293,13 +293,13 @@ fail:
 int
 tls_ready(struct stream *s)
 {
-	return s->ops == &tls_ops && ((struct tls *)s)->core->under != NULL;
+	return s->ops != &tls_ops || ((struct tls *)s)->core->under != NULL;
 }
 
 const char *
 tls_version(struct stream *s)
 {
-	return tls_ready(s) ? SSL_get_version(((struct tls *)s)->core->ssl) : NULL;
+	return s->ops == &tls_ops && tls_ready(s) ? SSL_get_version(((struct tls *)s)->core->ssl) : NULL;
 }
 
 /* On a server OpenSSL keeps the leaf apart. */
@@ -325,7 +325,7 @@ STACK_OF(X509) * tls_peer(struct stream *s)
 {
 	struct tls *t = (struct tls *)s;
 
-	if (!tls_ready(s))
+	if (s->ops != &tls_ops || !tls_ready(s))
 		return NULL;
 	if (!SSL_is_server(t->core->ssl))
 		return SSL_get_peer_cert_chain(t->core->ssl);
