@@ -73,7 +73,7 @@ dps_http_is(const char *target)
 {
 	struct target t;
 
-	if (!target_get(&t, target) || t.count < 3 || !target_is(&t, 1, "registrations"))
+	if (!target_get(&t, target) || t.count < 3 || t.count > 5 || !target_is(&t, 1, "registrations"))
 		return 0;
 	return !target_is(&t, 0, "registrations") && !target_is(&t, 0, "enrollments") &&
 	       !target_is(&t, 0, "enrollmentGroups");
