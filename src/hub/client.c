@@ -586,7 +586,7 @@ settle_held(struct hub_client *c)
 				return HF_ERR_MEMORY;
 			r->said = did = 1;
 		} else if (r->done && !r->said)
-			hub_device_wake(c->device);
+			did |= hub_device_wake(c->device);
 		at = &r->next;
 	}
 	return did;
@@ -598,12 +598,11 @@ flush(struct hub_client *c, struct moment now)
 {
 	int rc;
 
-	if (c->line.state == LINE_CLOSED && c->wanted != 0) {
-		if (now.ms >= c->poll_at)
-			hub_device_wake(c->device);
-		c->flush_at = c->poll_at;
+	if (c->line.state != LINE_READY) {
+		c->flush_at = c->wanted != 0 && hub_device_is_asleep(c->device) ? c->poll_at : NEVER;
+		return now.ms >= c->flush_at && hub_device_wake(c->device);
 	}
-	if (c->line.state != LINE_READY || c->way->ops->flush == NULL)
+	if (c->way->ops->flush == NULL)
 		return 0;
 	rc = c->way->ops->flush(c->way, now.ms, &c->flush_at);
 	if (rc == HF_ERR_TIMEOUT)

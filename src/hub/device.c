@@ -316,10 +316,19 @@ hub_device_sleeps(struct hub_device *d)
 	d->next = d->head;
 }
 
-void
+int
+hub_device_is_asleep(const struct hub_device *d)
+{
+	return d->step == ASLEEP && !d->awake;
+}
+
+int
 hub_device_wake(struct hub_device *d)
 {
+	int asleep = hub_device_is_asleep(d);
+
 	d->awake = 1;
+	return asleep;
 }
 
 void

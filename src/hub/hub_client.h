@@ -64,7 +64,8 @@ hub_device_welcome(struct hub_device *); /* the hub believes us: DPS may be aske
 void hub_device_renewed(struct hub_device *, int64_t signed_at, int64_t token_until);
 /* The connection has ended, and is made again when there is something to send, or on waking. */
 void hub_device_sleeps(struct hub_device *);
-void hub_device_wake(struct hub_device *);
+int hub_device_is_asleep(const struct hub_device *);
+int hub_device_wake(struct hub_device *); /* 1: it was asleep */
 int hub_device_is_up(const struct hub_device *);
 void hub_device_lost(struct hub_device *, const struct hf_error *why, struct moment); /* why NULL: as asked */
 void hub_device_refused(struct hub_device *, const struct hf_error *why, struct moment); /* "not you" */

@@ -648,8 +648,11 @@ sleeps_until_there_is_something_to_say(void **state)
 	hub_device_sleeps(&d);
 	assert_int_equal(next(), HUB_ASK_WAIT);
 	assert_int_equal(d.deadline, NEVER);
-	hub_device_wake(&d);
+	assert_true(hub_device_is_asleep(&d));
+	assert_int_equal(hub_device_wake(&d), 1);
+	assert_int_equal(hub_device_wake(&d), 0);
 	open_line();
+	assert_false(hub_device_is_asleep(&d));
 	hub_device_sleeps(&d);
 	assert_int_equal(next(), HUB_ASK_WAIT);
 	queue_many(0, 1);
