@@ -300,6 +300,8 @@ CALL(json_t *, json_object, (void), (), NULL)
 CALL(int, json_object_set_new, (json_t * o, const char *key, json_t *v), (o, key, v), (json_decref(v), -1))
 HAND(json_pack)
 CALL(json_t *, json_string, (const char *s), (s), NULL)
+CALL(json_t *, json_stringn, (const char *s, size_t n), (s, n), NULL)
+HAND(json_sprintf)
 
 /* WebSocket */
 CALL(int, wslay_frame_context_init,
@@ -533,6 +535,7 @@ SURE(tolower)
 SURE(snprintf)
 SURE(vsnprintf)
 SURE(gmtime_r)
+SURE(timegm)
 SURE(strftime)
 /* they give the reason of something else */
 SURE(ERR_clear_error)

@@ -864,6 +864,23 @@ trip_json_pack(const char *fmt, ...)
 	return v;
 }
 
+json_t *trip_json_sprintf(const char *, ...);
+json_t *
+trip_json_sprintf(const char *fmt, ...)
+{
+	json_t *v;
+	va_list ap;
+
+	if (fails(NAME_json_sprintf))
+		return NULL;
+	va_start(ap, fmt);
+	library++;
+	v = json_vsprintf(fmt, ap);
+	library--;
+	va_end(ap);
+	return v;
+}
+
 /*
  * PKCS#11: the device has a table of ours. What SoftHSM and p11-kit do is their own; who loads twice gets the same module.
  */
