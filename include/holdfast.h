@@ -64,9 +64,11 @@ struct hf_error {
  *	id-scope	the DPS instance, such as 0ne00000000
  *	endpoint	HOST[:PORT] of DPS; global.azure-devices-provisioning.net when not set
  *	connect		HOST:PORT=ADDR:PORT[,...]: where to really connect for HOST:PORT
- *	transport	how to talk to DPS: mqtt (the default), mqtt-ws (MQTT in a WebSocket) or http, or several of them, such as
- *			mqtt,mqtt-ws: then each is tried in turn. For a TPM http, since DPS takes no TPM over MQTT
- *	hub-transport	the same for the hub: mqtt (the default), mqtt-ws, or both
+ *	transport	how to talk to DPS and to the hub: mqtt (the default), mqtt-ws (MQTT in a WebSocket) or http, or several of them,
+ *			such as mqtt,mqtt-ws: then each is tried in turn. To DPS, for a TPM, http is the default, since it takes no
+ *			TPM over MQTT
+ *	hub-transport	another one to the hub
+ *	poll		seconds between two questions for messages, over HTTPS; 1500 when not set
  *	proxy		http://HOST[:PORT] of an HTTP proxy; "" for none, whatever the environment says (https_proxy, no_proxy)
  *	proxy-auth-file	file with the NAME:PASSWORD that the proxy asks for
  *	early		1: over MQTT, say all behind CONNECT without waiting for the answer

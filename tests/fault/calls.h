@@ -536,6 +536,7 @@ SURE(snprintf)
 SURE(vsnprintf)
 SURE(gmtime_r)
 SURE(timegm)
+SURE(__isoc99_sscanf)
 SURE(strftime)
 /* they give the reason of something else */
 SURE(ERR_clear_error)

@@ -292,6 +292,148 @@ hub_remembers(void **state)
 	finish(&c);
 }
 
+/* The owner has messages for d1: "0", "1", ... */
+static void
+owner_sends(int count)
+{
+	struct hf_error err = { 0 };
+	char body[16];
+
+	emu->e.now = emu->now;
+	for (int i = 0; i < count; i++) {
+		struct hub_c2d c = { .message = { .body = body } };
+
+		snprintf(body, sizeof(body), "%d", i);
+		c.message.len = strlen(body);
+		assert_int_equal(hub_event_add(&c.message, "n", body), 0);
+		assert_int_equal(c2d_put(&emu->e, HUB, "d1", &c, &err), 0);
+		hub_c2d_fini(&c);
+	}
+	assert_int_equal(registry_commit(emu->e.registry, &err), 0);
+}
+
+static int
+waiting(void)
+{
+	return registry_c2d_count(emu->e.registry, HUB, "d1", &(struct hf_error){ 0 });
+}
+
+static void
+subscribe(struct client *c, int qos)
+{
+	struct mqtt_event ev;
+
+	assert_true(mqtt_subscribe(&c->mqtt, "devices/d1/messages/devicebound/#", qos) > 0);
+	assert_int_equal(next(c, &ev), MQTT_SUBACK);
+}
+
+/* The next message is that one; its packet id. */
+static uint16_t
+comes(struct client *c, const char *body)
+{
+	char topic[200];
+	struct mqtt_event ev;
+
+	snprintf(topic, sizeof(topic),
+	    "devices/d1/messages/devicebound/%%24.to=%%2Fdevices%%2Fd1%%2Fmessages%%2Fdevicebound&n=%s",
+	    body);
+	assert_int_equal(next(c, &ev), MQTT_PUBLISH);
+	assert_int_equal(ev.publish.len, strlen(body));
+	assert_memory_equal(ev.publish.body, body, strlen(body));
+	assert_int_equal(ev.publish.topic.len, strlen(topic));
+	assert_memory_equal(ev.publish.topic.p, topic, strlen(topic));
+	return ev.publish.id;
+}
+
+/* Twenty are on their way at most; each that is acknowledged is gone, and makes room. */
+static void
+hub_brings_messages(void **state)
+{
+	struct mqtt_event ev;
+	struct client c;
+	uint16_t id[22];
+	char body[16];
+
+	(void)state;
+	owner_sends(22);
+	assert_int_equal(connect_hub(&c, "d1"), 0);
+	assert_int_equal(next(&c, &ev), 0);
+	subscribe(&c, 1);
+	for (int i = 0; i < 20; i++) {
+		snprintf(body, sizeof(body), "%d", i);
+		id[i] = comes(&c, body);
+	}
+	assert_int_equal(next(&c, &ev), 0);
+	assert_int_equal(waiting(), 22);
+	assert_int_equal(mqtt_puback(&c.mqtt, id[3]), 0);
+	id[20] = comes(&c, "20");
+	assert_int_equal(next(&c, &ev), 0);
+	assert_int_equal(waiting(), 21);
+	assert_int_equal(mqtt_puback(&c.mqtt, 999), 0);
+	assert_int_equal(mqtt_puback(&c.mqtt, id[3]), 0);
+	assert_int_equal(next(&c, &ev), 0);
+	assert_int_equal(waiting(), 21);
+	finish(&c);
+}
+
+/* What was on its way when the link was lost comes again at once; what is not acknowledged in a minute too. */
+static void
+hub_brings_them_again(void **state)
+{
+	struct mqtt_event ev;
+	struct client c;
+	uint16_t id;
+
+	(void)state;
+	owner_sends(2);
+	assert_int_equal(connect_hub(&c, "d1"), 0);
+	subscribe(&c, 1);
+	id = comes(&c, "0");
+	comes(&c, "1");
+	finish(&c);
+	assert_int_equal(connect_hub(&c, "d1"), 1);
+	comes(&c, "0");
+	comes(&c, "1");
+	emu_pass(emu, 59000);
+	assert_int_equal(next(&c, &ev), 0);
+	emu_pass(emu, 1000);
+	id = comes(&c, "0");
+	assert_int_equal(mqtt_puback(&c.mqtt, id), 0);
+	id = comes(&c, "1");
+	assert_int_equal(mqtt_puback(&c.mqtt, id), 0);
+	assert_int_equal(next(&c, &ev), 0);
+	assert_int_equal(waiting(), 0);
+	owner_sends(1);
+	comes(&c, "0");
+	finish(&c);
+}
+
+/* At QoS 0 what is sent is done with; without a subscription nothing comes. */
+static void
+hub_brings_them_once(void **state)
+{
+	struct mqtt_event ev;
+	struct client c;
+
+	(void)state;
+	assert_int_equal(connect_hub(&c, "d1"), 0);
+	subscribe(&c, 0);
+	owner_sends(2);
+	assert_int_equal(comes(&c, "0"), 0);
+	comes(&c, "1");
+	assert_int_equal(waiting(), 0);
+	mqtt_say(&c.mqtt, MQTT_DISCONNECT, 0);
+	assert_true(is_over(&c));
+	finish(&c);
+	assert_int_equal(
+	    connect_as(&c, "d1", (struct mqtt_connect){ .keep_alive = 60, .clean = 1 }, emu->now.wall + 3600),
+	    0);
+	owner_sends(1);
+	assert_int_equal(next(&c, &ev), 0);
+	assert_int_equal(waiting(), 1);
+	finish(&c);
+}
+
 static void
 hub_keeps_one(void **state)
 {
@@ -746,11 +888,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = { TEST(hub_tells_and_acks), TEST(hub_refuses), TEST(hub_closes),
-		TEST(hub_remembers), TEST(hub_keeps_one), TEST(hub_watches_time),
+		TEST(hub_remembers), TEST(hub_brings_messages), TEST(hub_brings_them_again),
+		TEST(hub_brings_them_once), TEST(hub_keeps_one), TEST(hub_watches_time),
 		TEST(hub_drops_the_disabled), TEST(hub_has_a_will), TEST(full_disk), TEST(dps_registers),
 		TEST(dps_refuses), TEST(pieces), TEST(https), TEST_WS(hub_tells_and_acks),
-		TEST_WS(hub_refuses), TEST_WS(hub_watches_time), TEST_WS(hub_has_a_will), TEST_WS(full_disk),
-		TEST_WS(dps_registers), TEST_WS(dps_refuses), TEST_WS(pieces), TEST(websockets_that_are_none),
+		TEST_WS(hub_refuses), TEST_WS(hub_watches_time), TEST_WS(hub_has_a_will),
+		TEST_WS(hub_brings_them_again), TEST_WS(full_disk), TEST_WS(dps_registers),
+		TEST_WS(dps_refuses), TEST_WS(pieces), TEST(websockets_that_are_none),
 		TEST(websockets_that_are), TEST(rests_while_the_peer_takes_nothing) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
