@@ -71,7 +71,7 @@ rest() {
 }
 
 start_emulator() { # start_emulator OPTIONS...
-	"$bin/holdfast-emulator" --data "$dir/emulator" --mqtt-port 0 --https-port 0 --retry-after 1 --hub 127.0.0.2 --quiet \
+	"$bin/holdfast-emulator" --data "$dir/emulator" --mqtt-port 0 --https-port 0 --amqp-port 0 --retry-after 1 --hub 127.0.0.2 --quiet \
 		>"$dir/ready" 2>"$dir/emulator.log" &
 	pids+=($!)
 	await $! "$dir/ready"

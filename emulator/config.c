@@ -22,6 +22,7 @@ config_init(struct config *c)
 	memset(c, 0, sizeof(*c));
 	c->retry_after = 3;
 	c->mqtt_port = 8883;
+	c->amqp_port = 5671;
 	c->https_port = 443;
 	str_fmt(c->bind, sizeof(c->bind), "127.0.0.1");
 	str_fmt(c->service_policy, sizeof(c->service_policy), "provisioningserviceowner");

@@ -112,6 +112,8 @@ put_map(struct buf *b, const struct config *c)
 
 		if ((r = add_mapping(b, c, name, 8883, c->mqtt_port)) == 0)
 			r = add_mapping(b, c, name, 443, c->https_port);
+		if (r == 0 && session_amqp_built())
+			r = add_mapping(b, c, name, 5671, c->amqp_port);
 	}
 	return r;
 }

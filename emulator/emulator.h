@@ -59,7 +59,7 @@ struct config { /* config.c; all made at first start and kept in the data folder
 	int retry_after;		  /* seconds that a device is told to wait, 3 */
 	int tls_max;			  /* 0 or TLS1_2_VERSION */
 	char bind[64];
-	uint16_t mqtt_port, https_port; /* 0 until bound: any */
+	uint16_t mqtt_port, amqp_port, https_port; /* 0 until bound: any */
 };
 struct emulator {
 	struct config conf;
@@ -342,10 +342,12 @@ int64_t registry_version(struct registry *); /* changes whenever enrollments or 
 /*
  * session.c: one connection. A server makes one for each accepted stream; tests for one end of a pair.
  */
-enum session_kind { SESSION_MQTT = 1, SESSION_HTTP };
+enum session_kind { SESSION_MQTT = 1, SESSION_HTTP, SESSION_AMQP };
+#define SESSION_KINDS 3
 int session_new(struct session **, struct emulator *, enum session_kind, struct stream *,
     struct hf_error *); /* takes the stream */
 void session_free(struct session *);
+int session_amqp_built(void); /* 0: this build has no AMQP */
 /* The two halves of a turn, with registry_commit() between them. read: takes what has come and answers into the buffer. write:
  * sends it. Negative: the connection is over, free it. */
 int session_read(struct session *);

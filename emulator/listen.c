@@ -35,7 +35,7 @@ struct listen {
 	struct control *control;
 	const char *address[MAX_ADDRESSES];
 	size_t addresses;
-	struct door door[2 * MAX_ADDRESSES];
+	struct door door[SESSION_KINDS * MAX_ADDRESSES];
 	size_t doors;
 	int64_t version; /* of the registry, at the last second's end */
 	int stop;
@@ -84,17 +84,23 @@ make_address(struct sockaddr_storage *dst, const char *address, uint16_t port)
 	return sizeof(*v6);
 }
 
-static const char *
-hint(int code, enum session_kind kind)
+static const struct {
+	const char *name, *option;
+} kinds[] = { [SESSION_MQTT] = { "MQTT", "--mqtt-port" },
+	[SESSION_HTTP] = { "HTTPS", "--https-port" },
+	[SESSION_AMQP] = { "AMQP", "--amqp-port" } };
+
+static void
+add_hint(struct hf_error *err, int code, enum session_kind kind)
 {
-	if (code == EACCES)
-		return kind == SESSION_HTTP
-			   ? "; ports below 1024 need privilege: say --https-port 0 for any free one"
-			   : "; ports below 1024 need privilege: say --mqtt-port 0 for any free one";
-	if (code == EADDRINUSE)
-		return kind == SESSION_HTTP ? "; another program has it: say --https-port 0 for any free one"
-					    : "; another program has it: say --mqtt-port 0 for any free one";
-	return "";
+	const char *why = code == EACCES       ? "ports below 1024 need privilege"
+			  : code == EADDRINUSE ? "another program has it"
+					       : NULL;
+	size_t n = strlen(err->text);
+
+	if (why != NULL)
+		str_fmt(err->text + n, sizeof(err->text) - n, "; %s: say %s 0 for any free one", why,
+		    kinds[kind].option);
 }
 
 /* A listening socket, with errno set where there is none. */
@@ -162,7 +168,7 @@ bind_all(struct listen *l, enum session_kind kind, uint16_t *port, const char **
 static int
 open_port(struct listen *l, enum session_kind kind, uint16_t *port, struct hf_error *err)
 {
-	const char *what = kind == SESSION_MQTT ? "MQTT" : "HTTPS", *address = "";
+	const char *address = "";
 	int code = EADDRINUSE;
 
 	for (int i = 0; i < TRIES && code == EADDRINUSE; i++) {
@@ -172,8 +178,8 @@ open_port(struct listen *l, enum session_kind kind, uint16_t *port, struct hf_er
 			break;
 	}
 	errno = code;
-	err_sys(err, HF_ERR_NET, "listening for %s at %s port %u", what, address, *port);
-	str_fmt(err->text + strlen(err->text), sizeof(err->text) - strlen(err->text), "%s", hint(code, kind));
+	err_sys(err, HF_ERR_NET, "listening for %s at %s port %u", kinds[kind].name, address, *port);
+	add_hint(err, code, kind);
 	return err->code;
 }
 
@@ -358,7 +364,8 @@ listen_open(struct listen **out, struct emulator *e, struct tls_conf *tls, struc
 	e->moved = moved;
 	find_addresses(l);
 	if ((r = open_port(l, SESSION_MQTT, &e->conf.mqtt_port, err)) < 0 ||
-	    (r = open_port(l, SESSION_HTTP, &e->conf.https_port, err)) < 0)
+	    (r = open_port(l, SESSION_HTTP, &e->conf.https_port, err)) < 0 ||
+	    (session_amqp_built() && (r = open_port(l, SESSION_AMQP, &e->conf.amqp_port, err)) < 0))
 		goto fail;
 	if ((l->base = event_base_new()) == NULL || add_events(l) < 0) {
 		r = err_set(err, HF_ERR_OTHER, "the event loop could not be made");

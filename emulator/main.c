@@ -55,6 +55,16 @@ set_mqtt_port(struct options *o, const char *value, struct hf_error *err)
 }
 
 static int
+set_amqp_port(struct options *o, const char *value, struct hf_error *err)
+{
+	uint64_t n = 0;
+	int r = number(value, "amqp-port", 0, 65535, &n, err);
+
+	o->conf.amqp_port = (uint16_t)n;
+	return r;
+}
+
+static int
 set_https_port(struct options *o, const char *value, struct hf_error *err)
 {
 	uint64_t n = 0;
@@ -234,6 +244,7 @@ static const struct {
 } table[] = {
 	{ "data", "DIR", ALL, set_data, "the data folder; made when there is none" },
 	{ "mqtt-port", "N", SERVE, set_mqtt_port, "port for MQTT over TLS; 8883, and 0 is any free one" },
+	{ "amqp-port", "N", SERVE, set_amqp_port, "port for AMQP over TLS; 5671, and 0 is any free one" },
 	{ "https-port", "N", SERVE, set_https_port, "port for HTTPS; 443, and 0 is any free one" },
 	{ "bind", "ADDR", SERVE, set_bind,
 	    "listen at this address; 127.0.0.1 and the addresses of the hubs" },
@@ -289,8 +300,11 @@ say(void *ctx, const char *line)
 static void
 say_ready(const struct config *c)
 {
-	printf("ready: DPS and IoT Hub on %s, MQTT port %u, HTTPS port %u, scope %s, data %s\n", c->bind,
-	    c->mqtt_port, c->https_port, c->scope, c->data);
+	printf("ready: DPS and IoT Hub on %s, MQTT port %u, HTTPS port %u, ", c->bind, c->mqtt_port,
+	    c->https_port);
+	if (session_amqp_built())
+		printf("AMQP port %u, ", c->amqp_port);
+	printf("scope %s, data %s\n", c->scope, c->data);
 	fflush(stdout);
 }
 

@@ -13,6 +13,8 @@ kind_name(const struct session *s)
 {
 	if (s->kind == SESSION_HTTP)
 		return "HTTPS";
+	if (s->kind == SESSION_AMQP)
+		return s->in_ws ? "AMQP in a WebSocket" : "AMQP";
 	return s->in_ws ? "MQTT in a WebSocket" : "MQTT";
 }
 
@@ -22,7 +24,8 @@ session_subject(const struct session *s, char dst[600])
 	if (s->role == HUB_DEVICE)
 		str_fmt(dst, 600, "hub %s, device %s", s->admission.hub, s->client);
 	else if (s->role == DPS_DEVICE)
-		str_fmt(dst, 600, "DPS over MQTT, registration %s", s->who.id);
+		str_fmt(dst, 600, "DPS over %s, registration %s", s->kind == SESSION_AMQP ? "AMQP" : "MQTT",
+		    s->who.id[0] != '\0' ? s->who.id : "without a name");
 	else
 		str_fmt(dst, 600, "a connection over %s", kind_name(s));
 	return dst;
@@ -75,6 +78,8 @@ session_speak(struct session *s, enum session_kind kind)
 	s->kind = kind;
 	if (kind == SESSION_HTTP)
 		return http_init(&s->http, 1, MAX_BODY);
+	if (kind == SESSION_AMQP)
+		return amqp_session_speak(s);
 	mqtt_init(&s->mqtt, 1, MAX_PACKET);
 	return 0;
 }
@@ -129,6 +134,8 @@ session_free(struct session *s)
 	pump_close(&s->pump);
 	if (s->kind == SESSION_HTTP)
 		http_fini(&s->http);
+	else if (s->kind == SESSION_AMQP)
+		amqp_session_free(s);
 	else
 		mqtt_fini(&s->mqtt);
 	dps_who_fini(&s->who);
@@ -193,6 +200,8 @@ next_event(struct session *s)
 	struct http_event http;
 	int r;
 
+	if (s->kind == SESSION_AMQP)
+		return amqp_session_next(s);
 	if (s->kind == SESSION_MQTT) {
 		if ((r = mqtt_next(&s->mqtt, &mqtt)) == 1)
 			mqtt_event(s, &mqtt);
@@ -232,7 +241,7 @@ patience(const struct session *s)
 {
 	if (s->finishing)
 		return s->opened + FLUSH_MS;
-	if (s->kind == SESSION_MQTT ? s->role == NOBODY : !s->heard && !tls_ready(s->stream))
+	if (s->kind != SESSION_HTTP ? s->role == NOBODY : !s->heard && !tls_ready(s->stream))
 		return s->opened + HANDSHAKE_MS;
 	return NEVER;
 }

@@ -1,6 +1,6 @@
 /*
  * One connection, seen from the files that make it one: session.c reads, writes and ends it, session_dps.c, session_hub.c,
- * session_http.c and session_http_hub.c answer what came, session_c2d.c brings messages to a device, session_ws.c makes a WebSocket
+ * session_http.c, session_http_hub.c and session_amqp*.c answer what came, session_c2d.c brings messages to a device, session_ws.c makes a WebSocket
  * of it.
  */
 #ifndef EMULATOR_SESSION_H
@@ -32,10 +32,12 @@ struct session {
 	struct stream *stream; /* TLS, with the peer's certificate; the pump's, or below it in a WebSocket */
 	struct pump pump;
 	union {
-		struct engine engine; /* the first member of both */
+		struct engine engine; /* the first member of each */
 		struct mqtt mqtt;
 		struct http http;
+		struct amqp amqp;
 	};
+	struct amqp_side *amqp_side;	/* AMQP: session_amqp.h */
 	struct dps_who who;		/* DPS_DEVICE */
 	int granted;			/* DPS_DEVICE: QoS for the answers; -1: they are not subscribed to */
 	struct hub_admission admission; /* HUB_DEVICE */
@@ -85,6 +87,11 @@ void c2d_lost(struct session *); /* the link is gone: what is on its way goes ba
 
 void http_answer(struct session *, const struct http_message *);
 void http_hub_answer(struct session *, const struct http_message *);
+
+/* session_amqp.c, or no_amqp.c in its place. 0 or HF_ERR_MEMORY; as amqp_next(). */
+int amqp_session_speak(struct session *);
+int amqp_session_next(struct session *);
+void amqp_session_free(struct session *);
 
 int
 ws_is(const struct http_message *); /* does it ask for a WebSocket, or for what is at the WebSocket's path? */

@@ -6,7 +6,7 @@
 static const struct {
 	const char *name;
 	enum session_kind kind;
-} protocols[] = { { "mqtt", SESSION_MQTT } };
+} protocols[] = { { "mqtt", SESSION_MQTT }, { "AMQPWSB10", SESSION_AMQP } };
 
 static int
 is_path(const char *target)
@@ -29,7 +29,8 @@ choose(const char *list, char spelt[32])
 	for (; *list != '\0'; list += n, list += strspn(list, ", \t")) {
 		n = strcspn(list, ", \t");
 		for (i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++)
-			if (str_eqin(protocols[i].name, list, n) && str_copy(spelt, 32, list, n) == 0)
+			if (str_eqin(protocols[i].name, list, n) && str_copy(spelt, 32, list, n) == 0 &&
+			    (protocols[i].kind != SESSION_AMQP || session_amqp_built()))
 				return protocols[i].kind;
 	}
 	return 0;
@@ -126,7 +127,8 @@ ws_begin(struct session *s)
 	s->pump = (struct pump){ .stream = stream, .engine = &s->engine };
 	s->in_ws = 1;
 	s->opened = s->e->now.ms;
-	session_speak(s, s->upgrade);
+	if (session_speak(s, s->upgrade) < 0)
+		session_end(s, "out of memory");
 	s->upgrade = 0;
 	session_wake(s);
 }

@@ -7,9 +7,11 @@ least=80 bad=0
 
 under_test() {
 	case $1 in
+	amqp) echo src/amqp/amqp.c src/amqp/frame.c src/amqp/sasl.c src/amqp/value.c ;;
 	connection) echo src/dps/connection.c ;;
 	custom) echo src/hsm/custom{,_key,_library,_sign,_symkey,_tpm,_x509}.c src/hsm/pem.c ;;
 	dps) echo src/msg/dps.c src/msg/dps_mqtt.c src/msg/dps_http.c ;;
+	dps_amqp) echo src/msg/dps_amqp.c src/amqp/message.c src/amqp/cbs.c ;;
 	enrollment) echo emulator/enrollment.c emulator/enrollment_show.c ;;
 	http) echo src/http/message.c src/http/session.c ;;
 	hub) echo src/msg/hub.c src/msg/hub_mqtt.c ;;
@@ -19,6 +21,7 @@ under_test() {
 	pkcs11) echo src/hsm/pkcs11_object.c src/hsm/pubkey.c ;;
 	proxy) echo src/stream/proxy.c src/stream/net_proxy.c src/stream/ask.c ;;
 	sas) echo src/msg/sas.c ;;
+	sasl_tpm) echo src/amqp/sasl_tpm.c ;;
 	state) echo src/dps/state.c ;;
 	tpm_blob) echo src/msg/tpm.c ;;
 	tpm_parcel) echo src/hsm/tpm2_parcel.c ;;

@@ -86,7 +86,7 @@ wait_for() {
 }
 
 step "1. The cloud: DPS and two IoT Hubs, emulated. It believes nothing that is not proved."
-holdfast-emulator --data emulator --mqtt-port 0 --https-port 0 --retry-after 1 >ready 2>emulator.log &
+holdfast-emulator --data emulator --mqtt-port 0 --https-port 0 --amqp-port 0 --retry-after 1 >ready 2>emulator.log &
 pids+=($!)
 wait_for $! "the emulator" holdfast-emulator --data emulator env
 eval "$(holdfast-emulator --data emulator env)"

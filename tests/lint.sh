@@ -15,7 +15,7 @@ format() {
 
 rank() {
 	case $1 in
-	hub) echo 7 ;; dps) echo 6 ;; msg) echo 5 ;; stream) echo 4 ;; mqtt | http) echo 3 ;; hsm) echo 2 ;; base) echo 1 ;;
+	hub) echo 7 ;; dps) echo 6 ;; msg) echo 5 ;; stream) echo 4 ;; mqtt | http | amqp) echo 3 ;; hsm) echo 2 ;; base) echo 1 ;;
 	*) echo 0 ;;
 	esac
 }
@@ -79,7 +79,7 @@ collide() {
 	local dir
 	dir=$(mktemp -d)
 	# shellcheck disable=SC2046
-	cc -std=c11 -Wall -Iinclude tests/collide.c "$build/src/libholdfast.a" $(pkg-config --libs openssl tss2-esys tss2-mu tss2-rc tss2-tctildr p11-kit-1) -lwslay \
+	cc -std=c11 -Wall -Iinclude tests/collide.c "$build/src/libholdfast.a" $(pkg-config --libs openssl tss2-esys tss2-mu tss2-rc tss2-tctildr p11-kit-1) -lwslay -l:libqpid-proton-core.so.10 \
 		-pthread -o "$dir/collide" && "$dir/collide" "$dir/key" >"$dir/out" 2>&1 || { cat "$dir/out" >&2; say "tests/collide.c"; }
 	rm -rf "$dir"
 }

@@ -54,7 +54,7 @@ check_transports(struct dps_client *c)
 	for (size_t i = 0; c->hsm->kind == HSM_TPM && i < t->count; i++)
 		if (transport_is_mqtt(t->by[i]))
 			return err_set(&c->err, HF_ERR_UNSUPPORTED,
-			    "DPS takes no TPM over MQTT; register with --transport http "
+			    "DPS takes no TPM over MQTT; register with --transport http or amqp "
 			    "(--hub-transport mqtt reaches the hub by MQTT all the same)");
 	return 0;
 }
@@ -133,6 +133,8 @@ hang_up(struct dps_client *c)
 		(void)pump_step(&c->line.pump, c->now);
 	}
 	line_close(&c->line);
+	if (c->way != NULL && c->way->token_once && c->begun)
+		dps_register_token_gone(&c->reg);
 	if (c->way != NULL)
 		c->way->ops->free(c->way);
 	c->way = NULL;
@@ -255,6 +257,8 @@ way_new(struct dps_client *c)
 		.host = c->line.host, .who = &c->who, .request = &c->reg.request, .early = c->set.early
 	};
 
+	if (transport_is_amqp(line_transport(&c->line)))
+		return dps_way_amqp(&c->way, &s);
 	return transport_is_mqtt(line_transport(&c->line)) ? dps_way_mqtt(&c->way, &s)
 							   : dps_way_http(&c->way, &s);
 }
@@ -424,7 +428,7 @@ assigned(struct dps_client *c)
 static int
 ask_send(struct dps_client *c)
 {
-	if (c->asked != NOTHING)
+	if (c->asked != NOTHING || (c->way != NULL && c->way->token_once && c->reg.token_until == 0))
 		hang_up(c);
 	if (c->reg.token_until == 0)
 		str_free(&c->who.token);

@@ -50,6 +50,7 @@ void dps_register_heard(struct dps_register *, struct dps_reply *, struct moment
 /* The connection is gone (or was never made): harmless between two HTTP polls, else it is made again after a while. */
 void dps_register_lost(struct dps_register *, const struct hf_error *why, struct moment);
 /* The token went with the connection, and so did the challenge that gave it: the next one is answered again. */
+void dps_register_token_gone(struct dps_register *);
 /* The request is on its way anew, over another transport: it has its whole time again. */
 void dps_register_waits(struct dps_register *, struct moment);
 void dps_register_kept(struct dps_register *, struct moment);

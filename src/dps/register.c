@@ -161,6 +161,13 @@ dps_register_signed(struct dps_register *r, int64_t token_until, struct moment n
 }
 
 void
+dps_register_token_gone(struct dps_register *r)
+{
+	r->challenged = 0;
+	r->token_until = 0;
+}
+
+void
 dps_register_kept(struct dps_register *r, struct moment now)
 {
 	(void)now;

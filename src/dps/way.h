@@ -39,8 +39,10 @@ struct dps_way {
 	const struct dps_way_ops *ops;
 	struct engine *engine;
 	int token_opens; /* a token is said at the beginning: another one wants another conversation */
+	int token_once; /* a token answers this conversation's challenge, and is worth nothing in another one */
 };
 /* HF_ERR_MEMORY. */
 int dps_way_mqtt(struct dps_way **, const struct dps_way_settings *);
 int dps_way_http(struct dps_way **, const struct dps_way_settings *);
+int dps_way_amqp(struct dps_way **, const struct dps_way_settings *);
 #endif

@@ -1,9 +1,10 @@
 /*
- * What a device and DPS say to each other, once; dps_mqtt.c and dps_http.c say how it is written on each wire. A struct is
+ * What a device and DPS say to each other, once; dps_mqtt.c, dps_http.c and dps_amqp.c say how it is written on each wire. A struct is
  * zeroed by its get and given back by its fini; strings in it are owned ("" or NULL where absent).
  */
 #ifndef MSG_DPS_H
 #define MSG_DPS_H
+#include "amqp/message.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "http/http.h"
@@ -23,7 +24,7 @@ void dps_who_fini(struct dps_who *);
 enum dps_op { DPS_REGISTER = 1, DPS_POLL, DPS_LOOKUP };
 struct dps_request {
 	enum dps_op op;
-	char rid[64];	     /* MQTT: echoed in the reply */
+	char rid[64];	     /* MQTT, AMQP: echoed in the reply */
 	char operation[160]; /* POLL */
 	char id[129];	     /* as the body says; "" when it does not */
 	char *ek, *srk;	     /* REGISTER by TPM: base64 TPM2B_PUBLIC; NULL */
@@ -76,6 +77,22 @@ int
 dps_http_get_request(const struct http_message *, struct dps_who *, struct dps_request *, struct hf_error *);
 int dps_http_put_reply(struct http *, const struct dps_reply *);
 int dps_http_get_reply(const struct http_message *, struct dps_reply *, struct hf_error *);
+/* AMQP. Both links have one address, SCOPE/registrations/ID, which says who; SASL has proved it, or a certificate does. A request is a
+ * message, and so is a reply, unless it is an error: then the request is rejected, and this is the condition and description. */
+#define DPS_AMQP_ADDRESS 256
+int dps_amqp_put_address(char dst[DPS_AMQP_ADDRESS], const struct dps_who *);
+/* With amqps://HOST/ or a slash in front, or not. */
+int dps_amqp_get_address(const char *, struct dps_who *, struct hf_error *);
+/* Append a message. */
+int dps_amqp_put_request(struct buf *, const struct dps_request *, const char *id);
+int dps_amqp_put_reply(struct buf *, const struct dps_reply *, const struct amqp_value *correlation);
+/* correlation: lent from the message, to be echoed; of any type. */
+int dps_amqp_get_request(
+    const void *, size_t, struct dps_request *, struct amqp_value *correlation, struct hf_error *);
+int dps_amqp_get_reply(const void *, size_t, struct dps_reply *, struct hf_error *);
+const char *dps_amqp_put_error(struct buf *description, const struct dps_reply *); /* NULL: out of memory */
+int dps_amqp_get_error(const char *condition, const char *description, struct dps_reply *, struct hf_error *);
+
 /* Does this request line belong to DPS's device side? 1 or 0. */
 int dps_http_is(const char *target);
 #endif

@@ -22,7 +22,7 @@ expect() { # expect WORD in TEXT
 
 start() {
 	: >"$dir/ready"
-	"$emulator" --data "$data" --mqtt-port 0 --https-port 0 --retry-after 1 "$@" >"$dir/ready" 2>>"$dir/log" &
+	"$emulator" --data "$data" --mqtt-port 0 --https-port 0 --amqp-port 0 --retry-after 1 "$@" >"$dir/ready" 2>>"$dir/log" &
 	pid=$!
 	for _ in $(seq 300); do
 		[ -s "$dir/ready" ] && break
@@ -34,6 +34,8 @@ start() {
 	mqtt=${BASH_REMATCH[1]}
 	[[ $HOLDFAST_CONNECT =~ 127.0.0.2:443=127.0.0.2:([0-9]+) ]] || fail "$HOLDFAST_CONNECT"
 	https=${BASH_REMATCH[1]}
+	[[ $HOLDFAST_CONNECT =~ :5671=127.0.0.1:([0-9]+) ]] || fail "$HOLDFAST_CONNECT"
+	amqp=${BASH_REMATCH[1]}
 	hub=127.0.0.2
 }
 
@@ -58,15 +60,15 @@ part() { # part NAME of a connection string on standard input
 out=$("$emulator" --data "$data" env 2>&1) && fail "env works without an emulator"
 expect "no emulator listens with the data folder $data" "$out"
 start
-expect "ready: DPS and IoT Hub on 127.0.0.1, MQTT port $mqtt, HTTPS port $https, scope $HOLDFAST_ID_SCOPE" "$(cat "$dir/ready")"
+expect "ready: DPS and IoT Hub on 127.0.0.1, MQTT port $mqtt, HTTPS port $https, AMQP port $amqp, scope $HOLDFAST_ID_SCOPE" "$(cat "$dir/ready")"
 [ "$(stat -c %a "$data")" = 700 ] || fail "the data folder is open"
 [ -z "$(find "$data" -type f -perm /077)" ] || fail "a file in the data folder is open"
 [ "$(stat -c %a "$data/control")" = 600 ] || fail "the control socket is open"
 scope=$HOLDFAST_ID_SCOPE
 
-out=$("$emulator" --data "$data" --mqtt-port 0 --https-port 0 2>&1) && fail "two emulators share a folder"
+out=$("$emulator" --data "$data" --mqtt-port 0 --https-port 0 --amqp-port 0 2>&1) && fail "two emulators share a folder"
 expect "another emulator (process $pid)" "$out"
-out=$("$emulator" --data "$dir/second" --mqtt-port "$mqtt" --https-port 0 2>&1) && fail "two emulators share a port"
+out=$("$emulator" --data "$dir/second" --mqtt-port "$mqtt" --https-port 0 --amqp-port 0 2>&1) && fail "two emulators share a port"
 expect "--mqtt-port 0" "$out"
 out=$("$emulator" --data "$data" devices --follow 2>&1) && fail "devices follow"
 expect "devices has no option --follow" "$out"

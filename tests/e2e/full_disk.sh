@@ -18,9 +18,9 @@ full="No space left on device"
 
 # The emulator has no room to begin, then little.
 fill emulator
-expect_fail 4 "$full" holdfast-emulator --data "$data" --mqtt-port 0 --https-port 0
+expect_fail 4 "$full" holdfast-emulator --data "$data" --mqtt-port 0 --https-port 0 --amqp-port 0
 rm emulator/*
-expect_fail 4 "registry.*$full" holdfast-emulator --data "$data" --mqtt-port 0 --https-port 0
+expect_fail 4 "registry.*$full" holdfast-emulator --data "$data" --mqtt-port 0 --https-port 0 --amqp-port 0
 mount -o remount,size=1m tmpfs emulator
 start_emulator
 start_tpm tpm

@@ -136,7 +136,7 @@ link() {
 	target_link_libraries(holdfast acme holdfast::holdfast ${holdfast} ${needs})
 	TEXT
 	local needs flags=
-	needs=$(pkg-config --libs libssl libcrypto tss2-esys tss2-mu tss2-rc tss2-tctildr p11-kit-1 | tr -s ' ' ';')";-lwslay"
+	needs=$(pkg-config --libs libssl libcrypto tss2-esys tss2-mu tss2-rc tss2-tctildr p11-kit-1 | tr -s ' ' ';')";-lwslay;-l:libqpid-proton-core.so.10"
 	! nm "$(command -v holdfast)" | grep __asan_init >/dev/null || flags=-fsanitize=address,undefined
 	{
 		cmake -S linked -B linked -G Ninja -DCMAKE_C_FLAGS=$flags -Dinclude="$source/include" -Dtool="$build/tools/tool.o" \
@@ -258,7 +258,7 @@ for chip in $chips; do
 	start_tpm "$chip"
 done
 for tls in 1.2 1.3; do
-	data=$dir/$tls mqtt_port=0 https_port=0
+	data=$dir/$tls mqtt_port=0 https_port=0 amqp_port=0
 	start_emulator --tls-max $tls --hub "127.0.0.${tls#1.}" # each with a hub of its own: they share a log
 	run holdfast enroll group-x509 --registration-id line --cert ca.pem
 	holdfast-emulator --data "$data" env >$tls.env

@@ -56,9 +56,9 @@ await() {
 }
 
 # start_emulator OPTIONS...: with the ports of its first start, so that devices find it again
-mqtt_port=0 https_port=0
+mqtt_port=0 https_port=0 amqp_port=0
 start_emulator() {
-	holdfast-emulator --data "$data" --mqtt-port $mqtt_port --https-port $https_port --retry-after 1 "$@" \
+	holdfast-emulator --data "$data" --mqtt-port $mqtt_port --https-port $https_port --amqp-port $amqp_port --retry-after 1 "$@" \
 		>>ready 2>>emulator.log &
 	emulator=$!
 	await 20 holdfast-emulator --data "$data" env
@@ -67,6 +67,7 @@ start_emulator() {
 	mqtt_port=${BASH_REMATCH[1]}
 	[[ $HOLDFAST_CONNECT =~ $dps:443=127.0.0.1:([0-9]+) ]] || fail "$HOLDFAST_CONNECT"
 	https_port=${BASH_REMATCH[1]}
+	[[ ! $HOLDFAST_CONNECT =~ $dps:5671=127.0.0.1:([0-9]+) ]] || amqp_port=${BASH_REMATCH[1]}
 }
 
 # stop_emulator [SIGNAL]

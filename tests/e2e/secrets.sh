@@ -117,7 +117,7 @@ sanitizers=()
 ! nm "$build/src/libholdfast.a" | grep __asan_init >/dev/null || sanitizers=(-fsanitize=address,undefined)
 # shellcheck disable=SC2046
 cc -std=c11 -D_DEFAULT_SOURCE -Wall -Wextra -Werror -O2 -g -I"$source/include" ${sanitizers[@]+"${sanitizers[@]}"} "$here/let_go.c" \
-	"$build/src/libholdfast.a" $(pkg-config --libs openssl tss2-esys tss2-mu tss2-rc tss2-tctildr p11-kit-1) -lwslay -pthread -o let_go
+	"$build/src/libholdfast.a" $(pkg-config --libs openssl tss2-esys tss2-mu tss2-rc tss2-tctildr p11-kit-1) -lwslay -l:libqpid-proton-core.so.10 -pthread -o let_go
 settings=(id-scope="$HOLDFAST_ID_SCOPE" connect="$HOLDFAST_CONNECT" trust="$HOLDFAST_TRUST")
 scope=$HOLDFAST_ID_SCOPE
 unset "${!HOLDFAST_@}"

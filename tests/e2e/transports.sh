@@ -25,12 +25,12 @@ cell() {
 	timeout 60 "${@:2}" >"$1.out" 2>"$1.log" || { echo "$1: status $?: $(tail -n 1 "$1.log")" >>broken; return 1; }
 }
 
-all=(mqtt mqtt-ws http)
+to_dps=(mqtt mqtt-ws amqp amqp-ws http) all=(mqtt mqtt-ws http)
 
 # hub NAME TRANSPORT: a message up, and two down: one is completed; the other abandoned, comes again and is rejected (MQTT knows neither)
 hub() {
 	local name=$1 t=$2 id=$1
-	[ "$name" != tpm-http ] || id=gate
+	case $name in tpm-*) id=gate ;; esac
 	cell "hub-$name-$t" holdfast send "${device[@]}" --hub-transport "$t" --state "$name.json" --property "way=$t" "by $t" || return 0
 	cell "put-$name-$t" holdfast-emulator --data "$data" c2d "$id" "down $t" --property way="$t" --message-id "1-$t" || return 0
 	cell "get-$name-$t" holdfast receive "${device[@]}" --hub-transport "$t" --state "$name.json" --count 1 --json --timeout 20 || return 0
@@ -53,23 +53,26 @@ onboard() {
 	done
 }
 
-for t in "${all[@]}"; do
+for t in "${to_dps[@]}"; do
 	certificate "x509-$t" --ca root
 	cat "x509-$t.pem" root.pem >"x509-$t.chain"
 done
-for t in "${all[@]}"; do
+for t in "${to_dps[@]}"; do
 	onboard symmetric $t & other=$!
 	onboard x509 $t
 	wait $other
 done
-onboard tpm http
+for t in http amqp amqp-ws; do
+	onboard tpm $t
+done
 for t in mqtt mqtt-ws; do
 	expect_fail 13 "no TPM over MQTT" holdfast register --tpm="$(tcti gate)" --registration-id gate --transport $t
 done
 [ ! -e broken ] || fail "$(cat broken)"
-for name in gate $(printf '%s\n' {symmetric,x509}-{mqtt,mqtt-ws,http}); do
+for name in $(printf '%s\n' {symmetric,x509}-{mqtt,mqtt-ws,amqp,amqp-ws,http}); do
 	[ "$(bodies "$name")" = "$(printf 'by %s\n' "${all[@]}")" ] || fail "$name: $(bodies "$name")"
 done
+[ "$(bodies gate)" = "$(printf 'by %s\n' "${all[@]}" "${all[@]}" "${all[@]}")" ] || fail "gate: $(bodies gate)"
 
 # What MQTT cannot say is said; what HTTPS cannot carry too, and costs nothing that it can.
 as symmetric symmetric-http
@@ -94,6 +97,9 @@ run holdfast receive "${device[@]}" --state symmetric-http.json --count 25
 # All that MQTT can say behind CONNECT, said without waiting.
 as symmetric symmetric-mqtt
 run holdfast register "${device[@]}" --early
+for t in amqp amqp-ws; do
+	run holdfast register "${device[@]}" --early --transport $t
+done
 run holdfast send "${device[@]}" --state symmetric-mqtt.json --early --count 50 early
 [ "$(bodies symmetric-mqtt | grep -c early)" = 50 ] || fail "early: $(bodies symmetric-mqtt)"
 
@@ -109,8 +115,7 @@ grep -q "trying mqtt-ws" err || fail "$(cat err)"
 [ "$(bodies symmetric-mqtt | tail -n 1)" = two ] || fail "$(bodies symmetric-mqtt)"
 expect_fail 2 'transport "smoke" is not known' holdfast register "${device[@]}" --transport mqtt,smoke
 expect_fail 2 "named twice" holdfast register "${device[@]}" --transport mqtt,http,mqtt
-expect_fail 13 "not part of this build" holdfast register "${device[@]}" --transport amqp
 expect_fail 2 "proxy" holdfast register "${device[@]}" --proxy smoke:/x
 expect_fail 4 "no-such-file" holdfast register "${device[@]}" --proxy-auth-file no-such-file
 stop_emulator
-expect_fail 11 "mqtt: .*; mqtt-ws: .*; http: " holdfast register "${device[@]}" --transport mqtt,mqtt-ws,http --timeout 3
+expect_fail 11 "mqtt: .*; amqp-ws: .*; http: " holdfast register "${device[@]}" --transport mqtt,amqp-ws,http --timeout 3

@@ -2,7 +2,7 @@
 // Runs one conversation: prints what it answers, or its error with what the service had said, and ends.
 function because(err) {
   const said = err.responseBody || (err.result && JSON.stringify(err.result)) || '';
-  return `${err.name}: ${err.message} ${said}`;
+  return `${err.name || err.condition}: ${err.message || err.description} ${said}`; // rhea's own errors are not Errors
 }
 
 module.exports = (talk) =>

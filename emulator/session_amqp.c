@@ -1,0 +1,145 @@
+#include <stdlib.h>
+#include <string.h>
+#include "base/str.h"
+#include "session_amqp.h"
+
+#define CONTAINER  "holdfast-emulator"
+#define MECHANISMS "TPM PLAIN EXTERNAL ANONYMOUS"
+#define IDLE_MS	   480000 /* the peer is told half of it, as by the services */
+
+int
+session_amqp_built(void)
+{
+	return 1;
+}
+
+int
+amqp_session_speak(struct session *s)
+{
+	s->amqp_side = calloc(1, sizeof(*s->amqp_side));
+	if (s->amqp_side == NULL || amqp_init(&s->amqp, 1, MAX_PACKET) < 0) {
+		free(s->amqp_side);
+		s->amqp_side = NULL;
+		return HF_ERR_MEMORY;
+	}
+	s->amqp.mechanisms = MECHANISMS;
+	s->amqp.bare = 1;
+	s->amqp.idle_ms = IDLE_MS;
+	return 0;
+}
+
+void
+amqp_session_free(struct session *s)
+{
+	struct amqp_side *side = s->amqp_side;
+
+	if (side == NULL)
+		return;
+	amqp_fini(&s->amqp);
+	str_free(&side->password);
+	sasl_tpm_fini(&side->tpm);
+	free(side);
+	s->amqp_side = NULL;
+}
+
+void
+amqp_decide(struct session *s, int code, const char *why)
+{
+	if (amqp_outcome(&s->amqp, code) < 0)
+		session_end(s, "out of memory for the answer");
+	else if (code != 0)
+		session_finish(
+		    s, "the login by %s was refused with SASL outcome %d: %s", s->amqp.mechanism, code, why);
+}
+
+/* Name and password are looked at once it is known whose they are: at DPS with the request, as over MQTT. */
+static void
+plain(struct session *s, struct amqp_text init)
+{
+	struct amqp_side *side = s->amqp_side;
+	const char *user, *password;
+	struct hf_error err = { 0 };
+	struct buf copy = { 0 };
+	int r = amqp_get_plain(&copy, init, &user, &password, &err);
+
+	if (r == 0 && str_fmt(side->user, sizeof(side->user), "%s", user) < 0)
+		r = err_set(&err, HF_ERR_PROTOCOL, "the name is too long");
+	if (r == 0 && str_set(&side->password, password) < 0)
+		r = err_memory(&err);
+	buf_free(&copy);
+	amqp_decide(s, r < 0, err.text);
+}
+
+static void
+login(struct session *s, const struct amqp_event *ev)
+{
+	int shown = tls_peer(s->stream) != NULL;
+
+	if (strcmp(ev->mechanism, SASL_TPM) == 0)
+		dps_amqp_login(s, ev->bytes);
+	else if (strcmp(ev->mechanism, "PLAIN") == 0)
+		plain(s, ev->bytes);
+	else
+		amqp_decide(
+		    s, strcmp(ev->mechanism, "EXTERNAL") == 0 && !shown, "no client certificate was shown");
+}
+
+static int
+is_hub(const struct config *c, const char *host)
+{
+	size_t n = strcspn(host, ":");
+
+	for (size_t i = 0; i < c->hubs; i++)
+		if (str_eqin(c->hub[i], host, n))
+			return 1;
+	return 0;
+}
+
+static void
+opened(struct session *s, const struct amqp_event *ev)
+{
+	const char *host = ev->text != NULL ? ev->text : "";
+
+	if (is_hub(&s->e->conf, host)) {
+		(void)amqp_close(&s->amqp, "amqp:not-implemented", "this hub is reached by MQTT");
+		session_finish(s, "hub %.200s was asked for over AMQP, which it does not speak", host);
+		return;
+	}
+	s->role = DPS_DEVICE;
+	if (amqp_open(&s->amqp, CONTAINER, NULL, NULL, 0) < 0)
+		session_end(s, "out of memory");
+}
+
+static void
+event(struct session *s, const struct amqp_event *ev)
+{
+	switch (ev->what) {
+	case AMQP_SASL_INIT:
+		login(s, ev);
+		return;
+	case AMQP_SASL_RESPONSE:
+		dps_amqp_login(s, ev->bytes);
+		return;
+	case AMQP_OPENED:
+		opened(s, ev);
+		return;
+	case AMQP_CLOSED:
+		session_finish(s, NULL);
+		return;
+	default:
+		if (s->role == DPS_DEVICE)
+			dps_amqp_event(s, ev);
+		return;
+	}
+}
+
+int
+amqp_session_next(struct session *s)
+{
+	struct amqp_event ev;
+	int r = amqp_next(&s->amqp, &ev);
+
+	if (r == 1)
+		event(s, &ev);
+	return r;
+}
