@@ -30,8 +30,9 @@ ssize_t stream_write(struct stream *, const void *, size_t);
 void stream_wait(struct stream *, int want, int *fd, short *events);
 void stream_close(struct stream *); /* NULL is fine */
 
-/* tcp.c: a connection made by name. getaddrinfo runs on the worker (NULL: here); addresses are tried in their order.
- * `*.localhost` is loopback without asking (RFC 6761). TCP_NODELAY always. The error sentence names host, port and address. */
+/* tcp.c: a connection made by name. getaddrinfo runs on the worker (NULL: here). Of several addresses the first that takes the connection
+ * is used: families take turns, and the next is tried at once when one fails, or beside it after 250 ms (RFC 8305; tcp_race.c).
+ * `*.localhost` is loopback without asking (RFC 6761). TCP_NODELAY always. The error sentence names host, port and addresses. */
 int tcp_connect(struct stream **, struct work *, const char *host, uint16_t port, struct hf_error *);
 int tcp_from_fd(struct stream **, int fd, const char *peer, struct hf_error *); /* takes the descriptor */
 
