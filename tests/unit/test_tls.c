@@ -366,8 +366,7 @@ certificates_that_are_not_trusted(void **state)
 		const char *said;
 	} row[] = {
 		{ { .host = "hub.test", .trust = other_trust },
-		    "the certificate of hub.test is not trusted: unable to get local issuer certificate; give its CA "
-		    "with --trust" },
+		    "the certificate of hub.test is not trusted: unable to get local issuer certificate (by the CAs in " },
 		{ { .host = "wrong.test" },
 		    "the certificate of wrong.test is made out to another name: hostname "
 		    "mismatch; is it the right host?" },
@@ -574,6 +573,272 @@ the_systems_trust_does_not_know_our_ca(void **state)
 	stream_close(b);
 	tls_conf_free(conf);
 	tls_conf_free(server);
+}
+
+/* Two that meet more than once. */
+struct pals {
+	struct tls_conf *client, *server;
+};
+
+static struct pals
+make_pals(int max, long sessions, int with_certificate)
+{
+	struct hf_error err = { 0 };
+	struct pals p;
+
+	assert_int_equal(tls_conf_client(&p.client, trust, with_certificate ? device_chain : NULL,
+			     with_certificate ? device_key : NULL, &err),
+	    0);
+	assert_int_equal(tls_conf_server(&p.server, server_chain, server_key, max, &err), 0);
+	if (sessions > 0)
+		tls_conf_resume(p.server, sessions, 60);
+	return p;
+}
+
+static void
+part(struct pals *p)
+{
+	tls_conf_free(p->client);
+	tls_conf_free(p->server);
+}
+
+static void
+begin_to_meet(struct scene *s, const struct pals *p, const char *host)
+{
+	struct hf_error err = { 0 };
+
+	memset(s, 0, sizeof *s);
+	assert_int_equal(pair_new(&s->wire[0], &s->wire[1], 64 * 1024, 0), 0);
+	assert_int_equal(tls_open(&s->client, p->client, s->wire[0], host, NULL, &err), 0);
+	assert_int_equal(tls_open(&s->server, p->server, s->wire[1], NULL, NULL, &err), 0);
+}
+
+/* Says something each way; both ends agree on whether it was resumed. */
+static int
+meet(struct scene *s, const struct pals *p, const char *host)
+{
+	begin_to_meet(s, p, host);
+	assert_int_equal(carry(s, s->client, s->server, "hello", 5), 5);
+	assert_int_equal(carry(s, s->server, s->client, "hello", 5), 5);
+	assert_int_equal(tls_resumed(s->client), tls_resumed(s->server));
+	return tls_resumed(s->server);
+}
+
+static int
+resumes(const struct pals *p, const char *host)
+{
+	struct scene s;
+	int yes = meet(&s, p, host);
+
+	close_scene(&s);
+	return yes;
+}
+
+/* As often as one likes, and the server sees whom it saw at first. */
+static void
+the_same_host_is_resumed(void **state)
+{
+	static const int max[] = { 0, TLS1_2_VERSION };
+	struct scene s;
+	struct pals p;
+	int i, k, certificate;
+
+	(void)state;
+	for (k = 0; k < 4; k++) {
+		certificate = k & 1;
+		p = make_pals(max[k / 2], 100, certificate);
+		for (i = 0; i < 5; i++) {
+			assert_int_equal(meet(&s, &p, i == 3 ? "HUB.test" : "hub.test"), i > 0);
+			assert_int_equal(sk_X509_num(tls_peer(s.client)), 1);
+			if (certificate) {
+				assert_int_equal(sk_X509_num(tls_peer(s.server)), 2);
+				assert_int_equal(X509_cmp(sk_X509_value(tls_peer(s.server), 0),
+						     sk_X509_value(device_chain, 0)),
+				    0);
+				assert_int_equal(X509_cmp(sk_X509_value(tls_peer(s.server), 1), ca), 0);
+			} else
+				assert_null(tls_peer(s.server));
+			close_scene(&s);
+		}
+		part(&p);
+	}
+}
+
+static void
+another_host_is_not_resumed(void **state)
+{
+	static const int max[] = { 0, TLS1_2_VERSION };
+	struct hf_error err = { 0 };
+	struct pals p, other;
+	size_t k;
+
+	(void)state;
+	for (k = 0; k < 2; k++) {
+		p = make_pals(max[k], 100, 1);
+		assert_false(resumes(&p, "hub.test"));
+		assert_false(resumes(&p, "a.wild.test"));
+		assert_true(resumes(&p, "a.wild.test"));
+		assert_false(resumes(&p, "hub.test"));
+		assert_false(resumes(&p, "127.0.0.1"));
+		assert_true(resumes(&p, "127.0.0.1"));
+		other = (struct pals){ NULL, p.server }; /* nor is another's session */
+		assert_int_equal(tls_conf_client(&other.client, trust, NULL, NULL, &err), 0);
+		assert_false(resumes(&other, "127.0.0.1"));
+		tls_conf_free(other.client);
+		part(&p);
+	}
+}
+
+/* The name that is asked for is verified, whatever was resumed. */
+static void
+a_session_vouches_for_no_other_name(void **state)
+{
+	struct pals p = make_pals(0, 100, 0);
+	struct scene s;
+	ssize_t r = 0;
+	char c;
+	int i;
+
+	(void)state;
+	assert_false(resumes(&p, "hub.test"));
+	begin_to_meet(&s, &p, "wrong.test");
+	for (i = 0; r != STREAM_ERR && i < 10; i++) {
+		r = stream_read(s.client, &c, 1);
+		stream_read(s.server, &c, 1);
+	}
+	assert_non_null(strstr(s.client->err.text, "made out to another name"));
+	close_scene(&s);
+	part(&p);
+}
+
+static void
+what_was_cut_is_resumed(void **state)
+{
+	static const int max[] = { 0, TLS1_2_VERSION };
+	struct scene s;
+	struct pals p;
+	size_t k;
+	char c;
+
+	(void)state;
+	for (k = 0; k < 2; k++) {
+		p = make_pals(max[k], 100, 1);
+		meet(&s, &p, "hub.test");
+		pair_cut(s.wire[0], 0);
+		assert_int_equal(stream_read(s.server, &c, 1), STREAM_ERR);
+		assert_int_equal(stream_read(s.client, &c, 1), STREAM_ERR);
+		close_scene(&s);
+		assert_true(resumes(&p, "hub.test"));
+		part(&p);
+	}
+}
+
+/* What was offered and came to nothing is not offered again. */
+static void
+a_session_that_failed_is_dropped(void **state)
+{
+	static const int max[] = { 0, TLS1_2_VERSION };
+	struct scene s;
+	struct pals p;
+	size_t k;
+	char c;
+
+	(void)state;
+	for (k = 0; k < 2; k++) {
+		p = make_pals(max[k], 100, 1);
+		assert_false(resumes(&p, "hub.test"));
+		begin_to_meet(&s, &p, "hub.test");
+		assert_int_equal(stream_read(s.client, &c, 1), STREAM_WANT_READ);
+		pair_cut(s.wire[0], 0);
+		assert_int_equal(stream_read(s.client, &c, 1), STREAM_ERR);
+		close_scene(&s);
+		assert_false(resumes(&p, "hub.test"));
+		assert_true(resumes(&p, "hub.test"));
+		part(&p);
+	}
+}
+
+static void
+servers_that_do_not_resume(void **state)
+{
+	static const int max[] = { 0, TLS1_2_VERSION };
+	struct hf_error err = { 0 };
+	struct pals p;
+	size_t k;
+
+	(void)state;
+	for (k = 0; k < 2; k++) {
+		p = make_pals(max[k], 0, 1);
+		assert_false(resumes(&p, "hub.test"));
+		assert_false(resumes(&p, "hub.test"));
+		part(&p);
+		p = make_pals(max[k], 100, 1); /* one that began anew knows nobody */
+		assert_false(resumes(&p, "hub.test"));
+		tls_conf_free(p.server);
+		assert_int_equal(tls_conf_server(&p.server, server_chain, server_key, max[k], &err), 0);
+		tls_conf_resume(p.server, 100, 60);
+		assert_false(resumes(&p, "hub.test"));
+		assert_true(resumes(&p, "hub.test"));
+		part(&p);
+	}
+}
+
+static void
+the_oldest_sessions_are_forgotten(void **state)
+{
+	static const int max[] = { 0, TLS1_2_VERSION };
+	struct hf_error err = { 0 };
+	struct pals p, other[3];
+	size_t k, i;
+
+	(void)state;
+	for (k = 0; k < 2; k++) {
+		p = make_pals(max[k], 3, 1);
+		assert_false(resumes(&p, "hub.test"));
+		for (i = 0; i < 3; i++) {
+			other[i].server = p.server;
+			assert_int_equal(
+			    tls_conf_client(&other[i].client, trust, device_chain, device_key, &err), 0);
+			assert_false(resumes(&other[i], "hub.test"));
+		}
+		assert_true(resumes(&other[2], "hub.test"));
+		assert_false(resumes(&p, "hub.test"));
+		for (i = 0; i < 3; i++)
+			tls_conf_free(other[i].client);
+		part(&p);
+	}
+}
+
+/* Though its session has not: OpenSSL would go on with it. */
+static void
+a_certificate_that_has_ended_is_not_resumed(void **state)
+{
+	int64_t now = time(NULL);
+	STACK_OF(X509) *brief = server_cert("DNS:hub.test", now - 60, now + 2);
+	struct pals p = make_pals(0, 100, 0);
+	struct hf_error err = { 0 };
+	struct scene s;
+	ssize_t r = 0;
+	char c;
+	int i;
+
+	(void)state;
+	tls_conf_free(p.server);
+	assert_int_equal(tls_conf_server(&p.server, brief, server_key, 0, &err), 0);
+	tls_conf_resume(p.server, 100, 60);
+	assert_false(resumes(&p, "hub.test"));
+	assert_true(resumes(&p, "hub.test"));
+	while (time(NULL) <= now + 2)
+		poll(NULL, 0, 50);
+	begin_to_meet(&s, &p, "hub.test");
+	for (i = 0; r != STREAM_ERR && i < 10; i++) {
+		r = stream_read(s.client, &c, 1);
+		stream_read(s.server, &c, 1);
+	}
+	assert_non_null(strstr(s.client->err.text, "certificate has expired"));
+	close_scene(&s);
+	part(&p);
+	drop(brief);
 }
 
 /*
@@ -810,6 +1075,14 @@ main(void)
 		cmocka_unit_test(not_tls_at_all),
 		cmocka_unit_test(settings_that_cannot_be),
 		cmocka_unit_test(the_systems_trust_does_not_know_our_ca),
+		cmocka_unit_test(the_same_host_is_resumed),
+		cmocka_unit_test(another_host_is_not_resumed),
+		cmocka_unit_test(a_session_vouches_for_no_other_name),
+		cmocka_unit_test(what_was_cut_is_resumed),
+		cmocka_unit_test(a_session_that_failed_is_dropped),
+		cmocka_unit_test(servers_that_do_not_resume),
+		cmocka_unit_test(the_oldest_sessions_are_forgotten),
+		cmocka_unit_test(a_certificate_that_has_ended_is_not_resumed),
 		cmocka_unit_test(the_loop_goes_on_while_a_key_signs),
 		cmocka_unit_test(closing_does_not_wait_for_the_key),
 		cmocka_unit_test(a_key_that_fails_is_named),
