@@ -543,38 +543,6 @@ settings_that_cannot_be(void **state)
 	tls_conf_free(NULL);
 }
 
-static void
-the_systems_trust_does_not_know_our_ca(void **state)
-{
-	struct hf_error err = { 0 };
-	struct tls_conf *conf, *server;
-	struct stream *a, *b;
-	ssize_t r = 0;
-	char c;
-	int i;
-
-	(void)state;
-	if (tls_conf_client(&conf, NULL, NULL, NULL, &err) < 0) { /* a machine without any CA says so */
-		assert_int_equal(err.code, HF_ERR_IO);
-		assert_non_null(strstr(err.text, "give a file with --trust"));
-		return;
-	}
-	assert_int_equal(tls_conf_server(&server, server_chain, server_key, 0, &err), 0);
-	assert_int_equal(pair_new(&a, &b, 64 * 1024, 0), 0);
-	assert_int_equal(tls_open(&a, conf, a, "hub.test", NULL, &err), 0);
-	assert_int_equal(tls_open(&b, server, b, NULL, NULL, &err), 0);
-	for (i = 0; i < 10 && r != STREAM_ERR; i++) {
-		r = stream_read(a, &c, 1);
-		stream_read(b, &c, 1);
-	}
-	assert_int_equal(r, STREAM_ERR);
-	assert_non_null(strstr(a->err.text, "is not trusted"));
-	stream_close(a);
-	stream_close(b);
-	tls_conf_free(conf);
-	tls_conf_free(server);
-}
-
 /* Two that meet more than once. */
 struct pals {
 	struct tls_conf *client, *server;
@@ -611,6 +579,143 @@ begin_to_meet(struct scene *s, const struct pals *p, const char *host)
 	assert_int_equal(pair_new(&s->wire[0], &s->wire[1], 64 * 1024, 0), 0);
 	assert_int_equal(tls_open(&s->client, p->client, s->wire[0], host, NULL, &err), 0);
 	assert_int_equal(tls_open(&s->server, p->server, s->wire[1], NULL, NULL, &err), 0);
+}
+
+/* Asks whom the system trusts, with these two variables (NULL: not set). NULL: the server; else why not, to be freed. */
+static char *
+by_the_system(const char *dir, const char *file)
+{
+	struct hf_error err = { 0 };
+	struct pals p;
+	struct scene s;
+	char *said = NULL, c;
+	ssize_t r = 0;
+	int i;
+
+	unsetenv("SSL_CERT_DIR");
+	unsetenv("SSL_CERT_FILE");
+	if (dir != NULL)
+		setenv("SSL_CERT_DIR", dir, 1);
+	if (file != NULL)
+		setenv("SSL_CERT_FILE", file, 1);
+	if (tls_conf_client(&p.client, NULL, NULL, NULL, &err) < 0)
+		return strdup(err.text);
+	assert_int_equal(tls_conf_server(&p.server, server_chain, server_key, 0, &err), 0);
+	begin_to_meet(&s, &p, "hub.test");
+	for (i = 0; r != STREAM_ERR && !tls_ready(s.client) && i < 20; i++) {
+		r = stream_read(s.client, &c, 1);
+		stream_read(s.server, &c, 1);
+	}
+	if (r == STREAM_ERR)
+		said = strdup(s.client->err.text);
+	close_scene(&s);
+	part(&p);
+	return said;
+}
+
+static void
+says(char *said, const char *part)
+{
+	assert_non_null(said);
+	if (strstr(said, part) == NULL)
+		fail_msg("%s", said);
+	free(said);
+}
+
+/* A folder in which our CA has the name that is made of its subject. */
+static void
+make_folder(char *dir, int hashed)
+{
+	char path[100];
+	FILE *f;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof path, "%s/%08lx.0", dir, X509_subject_name_hash(ca));
+	if (!hashed)
+		snprintf(path, sizeof path, "%s/ca.pem", dir);
+	f = fopen(path, "w");
+	assert_int_equal(PEM_write_X509(f, ca), 1);
+	fclose(f);
+}
+
+static void
+remove_folder(const char *dir, int hashed)
+{
+	char path[100];
+
+	snprintf(path, sizeof path, "%s/%08lx.0", dir, X509_subject_name_hash(ca));
+	if (!hashed)
+		snprintf(path, sizeof path, "%s/ca.pem", dir);
+	unlink(path);
+	rmdir(dir);
+}
+
+/* The variables mean what they mean to OpenSSL; what was believed stands in the refusal. */
+static void
+the_systems_trust_is_where_openssl_looks(void **state)
+{
+	char hashed[] = "/tmp/holdfast-hashed-XXXXXX", plain[] = "/tmp/holdfast-plain-XXXXXX", both[100];
+	const char *dir = getenv("SSL_CERT_DIR"), *file = getenv("SSL_CERT_FILE");
+	char *former[2] = { dir != NULL ? strdup(dir) : NULL, file != NULL ? strdup(file) : NULL };
+
+	(void)state;
+	make_folder(hashed, 1);
+	make_folder(plain, 0);
+	snprintf(both, sizeof both, "%s:%s", plain, hashed);
+	assert_null(by_the_system(hashed, NULL));
+	assert_null(by_the_system(both, NULL));
+	assert_null(by_the_system(plain, trust));
+	assert_null(by_the_system(NULL, trust));
+	assert_null(by_the_system(hashed, other_trust));
+	says(
+	    by_the_system(plain, other_trust), "unable to get local issuer certificate (by the CAs in /tmp/");
+	says(by_the_system(plain, other_trust), other_trust);
+	says(by_the_system(NULL, NULL), "give ");
+	says(by_the_system(plain, NULL), "give ");
+	says(by_the_system(hashed, "/nonexistent"), "trust: cannot read /nonexistent: No such file");
+	remove_folder(hashed, 1);
+	says(by_the_system(hashed, NULL), "give ");
+	remove_folder(plain, 0);
+	unsetenv("SSL_CERT_DIR");
+	unsetenv("SSL_CERT_FILE");
+	if (former[0] != NULL)
+		setenv("SSL_CERT_DIR", former[0], 1);
+	if (former[1] != NULL)
+		setenv("SSL_CERT_FILE", former[1], 1);
+	free(former[0]);
+	free(former[1]);
+}
+
+static void
+the_systems_trust_does_not_know_our_ca(void **state)
+{
+	struct hf_error err = { 0 };
+	struct tls_conf *conf, *server;
+	struct stream *a, *b;
+	ssize_t r = 0;
+	char c;
+	int i;
+
+	(void)state;
+	if (tls_conf_client(&conf, NULL, NULL, NULL, &err) < 0) { /* a machine without any CA says so */
+		assert_int_equal(err.code, HF_ERR_IO);
+		assert_non_null(strstr(err.text, "give a file with --trust"));
+		return;
+	}
+	assert_int_equal(tls_conf_server(&server, server_chain, server_key, 0, &err), 0);
+	assert_int_equal(pair_new(&a, &b, 64 * 1024, 0), 0);
+	assert_int_equal(tls_open(&a, conf, a, "hub.test", NULL, &err), 0);
+	assert_int_equal(tls_open(&b, server, b, NULL, NULL, &err), 0);
+	for (i = 0; i < 10 && r != STREAM_ERR; i++) {
+		r = stream_read(a, &c, 1);
+		stream_read(b, &c, 1);
+	}
+	assert_int_equal(r, STREAM_ERR);
+	assert_non_null(strstr(a->err.text, "is not trusted"));
+	stream_close(a);
+	stream_close(b);
+	tls_conf_free(conf);
+	tls_conf_free(server);
 }
 
 /* Says something each way; both ends agree on whether it was resumed. */
@@ -1074,6 +1179,7 @@ main(void)
 		cmocka_unit_test(our_certificate_is_refused),
 		cmocka_unit_test(not_tls_at_all),
 		cmocka_unit_test(settings_that_cannot_be),
+		cmocka_unit_test(the_systems_trust_is_where_openssl_looks),
 		cmocka_unit_test(the_systems_trust_does_not_know_our_ca),
 		cmocka_unit_test(the_same_host_is_resumed),
 		cmocka_unit_test(another_host_is_not_resumed),
