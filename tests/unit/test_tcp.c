@@ -603,6 +603,29 @@ the_peer_goes_away(void **state)
 }
 
 static void
+the_peer_says_no_more_and_listens(void **state)
+{
+	struct stream *s;
+	uint16_t port;
+	int listener = listen_on("127.0.0.1", &port), fd;
+	char c, got[8];
+
+	(void)state;
+	s = must_connect(NULL, "127.0.0.1", port);
+	assert_int_equal(write_all_ways(s, "x", 1), 1);
+	fd = accept(listener, NULL, NULL);
+	shutdown(fd, SHUT_WR);
+	assert_int_equal(read_all_ways(s, &c, 1), 0);
+	assert_int_equal(write_all_ways(s, "more", 4), 4);
+	assert_int_equal(read_all_ways(s, &c, 1), 0);
+	assert_int_equal(recv(fd, got, sizeof got, MSG_WAITALL | MSG_DONTWAIT), 5);
+	assert_memory_equal(got, "xmore", 5);
+	stream_close(s);
+	close(fd);
+	close(listener);
+}
+
+static void
 writing_stops_when_nobody_reads(void **state)
 {
 	static char megabyte[1 << 20];
@@ -658,6 +681,7 @@ main(void)
 		cmocka_unit_test(names_that_do_not_resolve),
 		cmocka_unit_test(nobody_listens),
 		cmocka_unit_test(the_peer_goes_away),
+		cmocka_unit_test(the_peer_says_no_more_and_listens),
 		cmocka_unit_test(writing_stops_when_nobody_reads),
 		cmocka_unit_test(names_that_cannot_be),
 	};

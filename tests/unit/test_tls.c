@@ -1165,6 +1165,180 @@ over_sockets(void **state)
 	close(listener);
 }
 
+/*
+ * A client on a socket; the server is in memory, and what it says is handed over by hand.
+ */
+struct handed {
+	struct scene s;
+	struct stream *wire; /* the server's other end */
+	int fd;		     /* the client's */
+};
+
+/* Hands over all that there is, but for so many bytes at its end. How many that was. */
+static size_t
+hand_over(struct handed *h, size_t but)
+{
+	static uint8_t bytes[64 * 1024];
+	ssize_t n = stream_read(h->wire, bytes, sizeof bytes);
+
+	if (n <= 0)
+		return 0;
+	assert_true((size_t)n >= but);
+	assert_int_equal(send(h->fd, bytes, (size_t)n - but, 0), n - (ssize_t)but);
+	return (size_t)n;
+}
+
+/* And what the client said, to the server. */
+static void
+hand_back(struct handed *h)
+{
+	uint8_t bytes[16 * 1024];
+	ssize_t n = recv(h->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+
+	if (n > 0)
+		assert_int_equal(stream_write(h->wire, bytes, (size_t)n), n);
+}
+
+static void
+open_handed(struct handed *h, int max)
+{
+	struct pals p = make_pals(max, 0, 1);
+	struct hf_error err = { 0 };
+	struct stream *under;
+	int fd[2], i;
+	char c;
+
+	memset(h, 0, sizeof *h);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+	h->fd = fd[0];
+	assert_int_equal(pair_new(&h->s.wire[1], &h->wire, 64 * 1024, 0), 0);
+	assert_int_equal(tcp_from_fd(&under, fd[1], "the server", &err), 0);
+	assert_int_equal(tls_open(&h->s.client, p.client, under, "hub.test", NULL, &err), 0);
+	assert_int_equal(tls_open(&h->s.server, p.server, h->s.wire[1], NULL, NULL, &err), 0);
+	part(&p);
+	for (i = 0; i < 20; i++) {
+		assert_int_equal(stream_read(h->s.client, &c, 1), STREAM_WANT_READ);
+		hand_back(h);
+		assert_int_equal(stream_read(h->s.server, &c, 1), STREAM_WANT_READ);
+		hand_over(h, 0);
+	}
+	assert_true(tls_ready(h->s.client) && tls_ready(h->s.server));
+}
+
+static void
+close_handed(struct handed *h)
+{
+	close_scene(&h->s);
+	stream_close(h->wire);
+	close(h->fd);
+}
+
+/* Wherever it ends: within a record's head, its body, or behind it; before a goodbye, that is an error. */
+static void
+an_end_without_goodbye_is_no_end(void **state)
+{
+	static const int max[] = { 0, TLS1_2_VERSION };
+	struct handed h;
+	size_t k, but, whole = 100;
+	ssize_t r;
+	char got[8];
+
+	(void)state;
+	for (k = 0; k < 2; k++) {
+		for (but = 0; but < whole; but++) {
+			open_handed(&h, max[k]);
+			assert_int_equal(stream_write(h.s.server, "message", 7), 7);
+			whole = hand_over(&h, but);
+			shutdown(h.fd, SHUT_WR);
+			r = stream_read(h.s.client, got, sizeof got);
+			if (but == 0) {
+				assert_int_equal(r, 7);
+				r = stream_read(h.s.client, got, sizeof got);
+			}
+			assert_int_equal(r, STREAM_ERR);
+			assert_int_equal(h.s.client->err.code, HF_ERR_NET);
+			assert_string_equal(
+			    h.s.client->err.text, "hub.test closed the connection without TLS's goodbye");
+			assert_int_equal(stream_read(h.s.client, got, sizeof got), STREAM_ERR);
+			assert_int_equal(stream_write(h.s.client, got, 1), STREAM_ERR);
+			close_handed(&h);
+		}
+		assert_in_range(whole, 20, 99);
+		whole = 100;
+	}
+}
+
+/* Who has said goodbye may still listen. */
+static void
+a_peer_that_says_no_more_is_spoken_to(void **state)
+{
+	static const int max[] = { 0, TLS1_2_VERSION };
+	struct handed h;
+	size_t k;
+	uint8_t got[100];
+	char c;
+
+	(void)state;
+	for (k = 0; k < 2; k++) {
+		open_handed(&h, max[k]);
+		stream_close(h.s.server);
+		h.s.server = NULL;
+		assert_in_range(hand_over(&h, 0), 10, 60);
+		shutdown(h.fd, SHUT_WR);
+		assert_int_equal(stream_read(h.s.client, &c, 1), 0);
+		assert_int_equal(stream_write(h.s.client, "more", 4), 4);
+		assert_int_equal(stream_read(h.s.client, &c, 1), 0);
+		assert_in_range(recv(h.fd, got, sizeof got, MSG_DONTWAIT), 20, 60);
+		assert_int_equal(got[0], SSL3_RT_APPLICATION_DATA);
+		close_handed(&h);
+	}
+}
+
+/* No signal ends the process, and the sentence says what happened to the connection. */
+static void
+a_reset_while_writing(void **state)
+{
+	static uint8_t much[1000 * 1000];
+	static const struct linger abrupt = { 1, 0 };
+	static const int max[] = { 0, TLS1_2_VERSION };
+	struct hf_error err = { 0 };
+	struct stream *tcp;
+	struct scene s = { 0 };
+	struct pals p;
+	uint16_t port;
+	size_t k;
+	ssize_t r;
+	int listener = loopback(&port), fd, i;
+	char c;
+
+	(void)state;
+	for (k = 0; k < 2; k++) {
+		p = make_pals(max[k], 0, 1);
+		assert_int_equal(tcp_connect(&tcp, NULL, "127.0.0.1", port, &err), 0);
+		assert_int_equal(tls_open(&s.client, p.client, tcp, "127.0.0.1", NULL, &err), 0);
+		assert_true(stream_read(s.client, &c, 1) < 0);
+		fd = accept(listener, NULL, NULL);
+		assert_int_equal(tcp_from_fd(&tcp, fd, "the device", &err), 0);
+		assert_int_equal(tls_open(&s.server, p.server, tcp, NULL, NULL, &err), 0);
+		part(&p);
+		assert_int_equal(carry(&s, s.client, s.server, much, 1000), 1000);
+		while (stream_write(s.client, much, sizeof much) != STREAM_WANT_WRITE)
+			;
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &abrupt, sizeof abrupt);
+		dup2(listener, fd); /* closes it, without a goodbye */
+		stream_close(s.server);
+		for (i = 0, r = 0; r != STREAM_ERR && i < 100; i++, poll(NULL, 0, 1))
+			r = stream_write(s.client, much, sizeof much);
+		assert_int_equal(r, STREAM_ERR);
+		assert_int_equal(s.client->err.code, HF_ERR_NET);
+		assert_non_null(strstr(s.client->err.text, " lost while writing: "));
+		assert_int_equal(stream_read(s.client, &c, 1), STREAM_ERR);
+		assert_int_equal(stream_write(s.client, &c, 1), STREAM_ERR);
+		stream_close(s.client);
+	}
+	close(listener);
+}
+
 int
 main(void)
 {
@@ -1193,6 +1367,9 @@ main(void)
 		cmocka_unit_test(closing_does_not_wait_for_the_key),
 		cmocka_unit_test(a_key_that_fails_is_named),
 		cmocka_unit_test(over_sockets),
+		cmocka_unit_test(an_end_without_goodbye_is_no_end),
+		cmocka_unit_test(a_peer_that_says_no_more_is_spoken_to),
+		cmocka_unit_test(a_reset_while_writing),
 	};
 
 	sem_init(&gate, 0, 0);
