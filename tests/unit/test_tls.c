@@ -8,6 +8,7 @@
 
 #define OPENSSL_SUPPRESS_DEPRECATED /* EC_KEY_METHOD: a key that takes its time */
 #include <arpa/inet.h>
+#include <netdb.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <poll.h>
@@ -1165,6 +1166,93 @@ over_sockets(void **state)
 	close(listener);
 }
 
+/* All names have two addresses, and nobody is at the first. */
+int
+getaddrinfo(const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **list)
+{
+	static struct sockaddr_in in[2];
+	static struct addrinfo a[2];
+	int i, numeric = inet_addr(host) != INADDR_NONE;
+
+	if (!numeric && (hints->ai_flags & AI_NUMERICHOST))
+		return EAI_NONAME;
+	for (i = 0; i < 2; i++) {
+		in[i] =
+		    (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(service)) };
+		in[i].sin_addr.s_addr = inet_addr(i == 0 ? "127.0.0.9" : "127.0.0.1");
+		a[i] = (struct addrinfo){ .ai_family = AF_INET, .ai_socktype = SOCK_STREAM };
+		a[i].ai_addrlen = sizeof in[i];
+		a[i].ai_addr = (struct sockaddr *)&in[i];
+	}
+	a[0].ai_next = &a[1];
+	*list = numeric ? &a[1] : &a[0];
+	return 0;
+}
+
+void
+freeaddrinfo(struct addrinfo *list)
+{
+	(void)list;
+}
+
+/* Dials by a name and answers at the second address. The client's last word; `hello`: what it began with. */
+static ssize_t
+dial(struct scene *s, const struct pals *p, const char *host, char hello[2000])
+{
+	struct net net = { .open = net_open, .proxy = "" };
+	struct hf_error err = { 0 };
+	struct stream *tcp;
+	struct pollfd waits;
+	uint16_t port;
+	int listener = loopback(&port), i, fd;
+	ssize_t n, r = 0;
+	char c;
+
+	assert_int_equal(
+	    net.open(&net, &s->client, &(struct dial){ host, port, p->client, NULL }, NULL, &err), 0);
+	waits = (struct pollfd){ listener, POLLIN, 0 };
+	while (poll(&waits, 1, 1) != 1)
+		assert_int_not_equal(stream_read(s->client, &c, 1), STREAM_ERR);
+	fd = accept(listener, NULL, NULL);
+	close(listener);
+	while ((n = recv(fd, hello, 1999, MSG_PEEK | MSG_DONTWAIT)) < 100)
+		stream_read(s->client, &c, 1);
+	hello[n] = '\0';
+	assert_int_equal(tcp_from_fd(&tcp, fd, "the device", &err), 0);
+	assert_int_equal(tls_open(&s->server, p->server, tcp, NULL, NULL, &err), 0);
+	for (i = 0; i < 1000 && r != STREAM_ERR && !tls_ready(s->client); i++, poll(NULL, 0, 1)) {
+		r = stream_read(s->client, &c, 1);
+		stream_read(s->server, &c, 1);
+	}
+	for (i = 0; i < (int)n; i++)
+		hello[i] = hello[i] == '\0' ? ' ' : hello[i];
+	return r;
+}
+
+/* Whichever address it was: the name is what is sent and verified. */
+static void
+the_name_is_the_one_that_was_asked_for(void **state)
+{
+	struct pals p = make_pals(0, 100, 0);
+	struct scene s = { 0 };
+	char hello[2000];
+	int i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) { /* and when it is resumed */
+		assert_int_equal(dial(&s, &p, "hub.test", hello), STREAM_WANT_READ);
+		assert_non_null(strstr(hello, "hub.test"));
+		assert_int_equal(carry(&s, s.server, s.client, "hello", 5), 5);
+		assert_int_equal(tls_resumed(s.client), i);
+		close_scene(&s);
+	}
+	assert_int_equal(dial(&s, &p, "elsewhere.test", hello), STREAM_ERR);
+	assert_non_null(strstr(hello, "elsewhere.test"));
+	assert_non_null(strstr(s.client->err.text, "elsewhere.test is made out to another name"));
+	close_scene(&s);
+	part(&p);
+}
+
 /*
  * A client on a socket; the server is in memory, and what it says is handed over by hand.
  */
@@ -1367,6 +1455,7 @@ main(void)
 		cmocka_unit_test(closing_does_not_wait_for_the_key),
 		cmocka_unit_test(a_key_that_fails_is_named),
 		cmocka_unit_test(over_sockets),
+		cmocka_unit_test(the_name_is_the_one_that_was_asked_for),
 		cmocka_unit_test(an_end_without_goodbye_is_no_end),
 		cmocka_unit_test(a_peer_that_says_no_more_is_spoken_to),
 		cmocka_unit_test(a_reset_while_writing),
