@@ -1288,9 +1288,8 @@ hand_back(struct handed *h)
 }
 
 static void
-open_handed(struct handed *h, int max)
+open_handed(struct handed *h, const struct pals *p)
 {
-	struct pals p = make_pals(max, 0, 1);
 	struct hf_error err = { 0 };
 	struct stream *under;
 	int fd[2], i;
@@ -1301,9 +1300,8 @@ open_handed(struct handed *h, int max)
 	h->fd = fd[0];
 	assert_int_equal(pair_new(&h->s.wire[1], &h->wire, 64 * 1024, 0), 0);
 	assert_int_equal(tcp_from_fd(&under, fd[1], "the server", &err), 0);
-	assert_int_equal(tls_open(&h->s.client, p.client, under, "hub.test", NULL, &err), 0);
-	assert_int_equal(tls_open(&h->s.server, p.server, h->s.wire[1], NULL, NULL, &err), 0);
-	part(&p);
+	assert_int_equal(tls_open(&h->s.client, p->client, under, "hub.test", NULL, &err), 0);
+	assert_int_equal(tls_open(&h->s.server, p->server, h->s.wire[1], NULL, NULL, &err), 0);
 	for (i = 0; i < 20; i++) {
 		assert_int_equal(stream_read(h->s.client, &c, 1), STREAM_WANT_READ);
 		hand_back(h);
@@ -1327,14 +1325,16 @@ an_end_without_goodbye_is_no_end(void **state)
 {
 	static const int max[] = { 0, TLS1_2_VERSION };
 	struct handed h;
+	struct pals p;
 	size_t k, but, whole = 100;
 	ssize_t r;
 	char got[8];
 
 	(void)state;
 	for (k = 0; k < 2; k++) {
+		p = make_pals(max[k], 0, 1);
 		for (but = 0; but < whole; but++) {
-			open_handed(&h, max[k]);
+			open_handed(&h, &p);
 			assert_int_equal(stream_write(h.s.server, "message", 7), 7);
 			whole = hand_over(&h, but);
 			shutdown(h.fd, SHUT_WR);
@@ -1353,6 +1353,32 @@ an_end_without_goodbye_is_no_end(void **state)
 		}
 		assert_in_range(whole, 20, 99);
 		whole = 100;
+		part(&p);
+	}
+}
+
+/* To OpenSSL, what ends like that has spoilt its session; it is what a lost connection looks like. */
+static void
+a_session_outlives_an_end_without_goodbye(void **state)
+{
+	static const int max[] = { 0, TLS1_2_VERSION };
+	struct handed h;
+	struct pals p;
+	size_t k;
+	char c;
+
+	(void)state;
+	for (k = 0; k < 2; k++) {
+		p = make_pals(max[k], 100, 1);
+		open_handed(&h, &p);
+		assert_false(tls_resumed(h.s.client));
+		shutdown(h.fd, SHUT_WR);
+		assert_int_equal(stream_read(h.s.client, &c, 1), STREAM_ERR);
+		close_handed(&h);
+		open_handed(&h, &p);
+		assert_true(tls_resumed(h.s.client));
+		close_handed(&h);
+		part(&p);
 	}
 }
 
@@ -1362,13 +1388,16 @@ a_peer_that_says_no_more_is_spoken_to(void **state)
 {
 	static const int max[] = { 0, TLS1_2_VERSION };
 	struct handed h;
+	struct pals p;
 	size_t k;
 	uint8_t got[100];
 	char c;
 
 	(void)state;
 	for (k = 0; k < 2; k++) {
-		open_handed(&h, max[k]);
+		p = make_pals(max[k], 0, 1);
+		open_handed(&h, &p);
+		part(&p);
 		stream_close(h.s.server);
 		h.s.server = NULL;
 		assert_in_range(hand_over(&h, 0), 10, 60);
@@ -1457,6 +1486,7 @@ main(void)
 		cmocka_unit_test(over_sockets),
 		cmocka_unit_test(the_name_is_the_one_that_was_asked_for),
 		cmocka_unit_test(an_end_without_goodbye_is_no_end),
+		cmocka_unit_test(a_session_outlives_an_end_without_goodbye),
 		cmocka_unit_test(a_peer_that_says_no_more_is_spoken_to),
 		cmocka_unit_test(a_reset_while_writing),
 	};
