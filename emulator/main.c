@@ -339,8 +339,10 @@ serve(struct options *o, struct hf_error *err)
 	config_path(&e.conf, "registry.db", path);
 	if ((r = registry_open(&e.registry, path, err)) < 0 ||
 	    (r = cert_open(&e.conf, e.now.wall, &chain, &key, err)) < 0 ||
-	    (r = tls_conf_server(&tls, chain, key, e.conf.tls_max, err)) < 0 ||
-	    (r = listen_open(&l, &e, tls, err)) < 0)
+	    (r = tls_conf_server(&tls, chain, key, e.conf.tls_max, err)) < 0)
+		goto fail;
+	tls_conf_resume(tls, TLS_SESSIONS, TLS_SECONDS);
+	if ((r = listen_open(&l, &e, tls, err)) < 0)
 		goto fail;
 	if (!config_is_loopback(e.conf.bind))
 		log_line(&e.log,

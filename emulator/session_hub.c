@@ -116,8 +116,9 @@ hub_connect(struct session *s, const struct mqtt_connect *c)
 	if (s->mqtt.keep_alive == 0 || s->mqtt.keep_alive > KEEP_ALIVE_MAX)
 		s->mqtt.keep_alive = KEEP_ALIVE_MAX;
 	mqtt_say_connack(&s->mqtt, found, 0);
-	log_line(&s->e->log, "hub %s, device %s: connected by %s%s", s->admission.hub, s->client,
-	    tls ? tls : "no TLS", found ? ", session resumed" : "");
+	log_line(&s->e->log, "hub %s, device %s: connected by %s%s%s", s->admission.hub, s->client,
+	    tls ? tls : "no TLS", tls_resumed(s->stream) ? " (resumed)" : "",
+	    found ? ", session resumed" : "");
 }
 
 static int

@@ -142,7 +142,8 @@ read_failed(struct tls *t)
 	if (c->eof)
 		return closed(t, "without TLS's goodbye");
 	err_clear(&t->s.err); /* the peer's reason says more than that it took no more bytes */
-	tls_why(c->ssl, c->peer, &t->s.err);
+	tls_why(c, &t->s.err);
+	tls_session_drop(c);
 	return STREAM_ERR;
 }
 
@@ -190,7 +191,8 @@ write_failed(struct tls *t)
 	c->state = TLS_FAILED;
 	if (c->err.code != 0)
 		return fail(t, &c->err);
-	tls_why(c->ssl, c->peer, &t->s.err);
+	tls_why(c, &t->s.err);
+	tls_session_drop(c);
 	return STREAM_ERR;
 }
 
@@ -300,6 +302,12 @@ const char *
 tls_version(struct stream *s)
 {
 	return s->ops == &tls_ops && tls_ready(s) ? SSL_get_version(((struct tls *)s)->core->ssl) : NULL;
+}
+
+int
+tls_resumed(struct stream *s)
+{
+	return tls_ready(s) && SSL_session_reused(((struct tls *)s)->core->ssl);
 }
 
 /* On a server OpenSSL keeps the leaf apart. */

@@ -716,6 +716,86 @@ pieces(void **state)
 	EVP_PKEY_free(key);
 }
 
+/* Registers by a certificate, over TLS. The status; *resumed: was it with an earlier session? */
+static int
+register_by(struct tls_conf *tls, int *resumed)
+{
+	struct dps_request q = { .op = DPS_REGISTER, .rid = "7" };
+	struct dps_who who = { .id = "d1" };
+	struct hf_error err = { 0 };
+	struct dial to = road(tls);
+	struct dps_reply reply;
+	struct mqtt_event ev;
+	struct client c = { 0 };
+	int status;
+
+	str_fmt(who.scope, sizeof(who.scope), "%s", emu->e.conf.scope);
+	mqtt_init(&c.mqtt, 0, 1 << 20);
+	c.pump.engine = &c.mqtt.engine;
+	assert_int_equal(emu->net.open(&emu->net, &c.pump.stream, &to, NULL, &err), 0);
+	assert_int_equal(dps_mqtt_put_who(&c.mqtt, &who, 60), 0);
+	assert_int_equal(next(&c, &ev), MQTT_CONNACK);
+	assert_int_equal(ev.connack.code, 0);
+	*resumed = tls_resumed(emu->e.sessions->stream);
+	assert_int_equal(sk_X509_num(tls_peer(emu->e.sessions->stream)), 1);
+	mqtt_subscribe(&c.mqtt, DPS_MQTT_FILTER, 1);
+	assert_int_equal(next(&c, &ev), MQTT_SUBACK);
+	ask_dps(&c, &q, "d1", &reply);
+	status = reply.status;
+	dps_reply_fini(&reply);
+	finish(&c);
+	return status;
+}
+
+static int
+enroll_ca(X509 *ca)
+{
+	char *pem = make_pem(ca), *text;
+	json_t *group = json_pack("{s:s, s:{s:s, s:{s:{s:{s:s}}}}}", "enrollmentGroupId", "g1", "attestation",
+	    "type", "x509", "x509", "signingCertificates", "primary", "certificate", pem);
+	int r;
+
+	text = json_dumps(group, 0);
+	r = emu_enroll(emu, 1, "g1", text);
+	json_decref(group);
+	free(text);
+	free(pem);
+	return r;
+}
+
+/* A session that is resumed says who was there at first; whether that is still enough is asked each time. */
+static void
+resumed_and_judged_anew(void **state)
+{
+	int64_t now = emu->now.wall;
+	struct hf_error err = { 0 };
+	STACK_OF(X509) *chain = sk_X509_new_null();
+	EVP_PKEY *key = make_key(), *ca_key = make_key();
+	X509 *ca = make_cert(&(struct cert_wish){ "CA", 1, -1, now - 60, now + 90000 }, ca_key, NULL, NULL);
+	struct tls_conf *tls;
+	int resumed;
+
+	(void)state;
+	emu->plain = 0;
+	sk_X509_push(
+	    chain, make_cert(&(struct cert_wish){ "d1", 0, -1, now - 60, now + 7200 }, key, ca, ca_key));
+	assert_int_equal(enroll_ca(ca), 0);
+	assert_int_equal(tls_conf_client(&tls, emu->trust, chain, key, &err), 0);
+	assert_int_equal(register_by(tls, &resumed), 202);
+	assert_false(resumed);
+	emu_pass(emu, 3600 * 1000);
+	assert_int_equal(register_by(tls, &resumed), 202);
+	assert_true(resumed);
+	emu_pass(emu, 3601 * 1000);
+	assert_int_equal(register_by(tls, &resumed), 401);
+	assert_true(resumed);
+	tls_conf_free(tls);
+	sk_X509_pop_free(chain, X509_free);
+	X509_free(ca);
+	EVP_PKEY_free(key);
+	EVP_PKEY_free(ca_key);
+}
+
 /* Sends text to the HTTPS side and gives back all that came until nothing moved. */
 static char *
 talk_http(const char *request, int *open)
@@ -891,11 +971,12 @@ main(void)
 		TEST(hub_remembers), TEST(hub_brings_messages), TEST(hub_brings_them_again),
 		TEST(hub_brings_them_once), TEST(hub_keeps_one), TEST(hub_watches_time),
 		TEST(hub_drops_the_disabled), TEST(hub_has_a_will), TEST(full_disk), TEST(dps_registers),
-		TEST(dps_refuses), TEST(pieces), TEST(https), TEST_WS(hub_tells_and_acks),
-		TEST_WS(hub_refuses), TEST_WS(hub_watches_time), TEST_WS(hub_has_a_will),
-		TEST_WS(hub_brings_them_again), TEST_WS(full_disk), TEST_WS(dps_registers),
-		TEST_WS(dps_refuses), TEST_WS(pieces), TEST(websockets_that_are_none),
-		TEST(websockets_that_are), TEST(rests_while_the_peer_takes_nothing) };
+		TEST(dps_refuses), TEST(pieces), TEST(resumed_and_judged_anew), TEST(https),
+		TEST_WS(hub_tells_and_acks), TEST_WS(hub_refuses), TEST_WS(hub_watches_time),
+		TEST_WS(hub_has_a_will), TEST_WS(hub_brings_them_again), TEST_WS(full_disk),
+		TEST_WS(dps_registers), TEST_WS(dps_refuses), TEST_WS(pieces),
+		TEST_WS(resumed_and_judged_anew), TEST(websockets_that_are_none), TEST(websockets_that_are),
+		TEST(rests_while_the_peer_takes_nothing) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
