@@ -9,12 +9,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include <event2/event.h>
+#include "base/b64.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "process.h"
 
-#define QUESTION_MAX 4096
-#define CHUNK	     65536 /* gathered and sent before others get their turn */
+#define QUESTION_MAX 262144 /* a message to a device, in base64, with its properties */
+#define CHUNK	     65536  /* gathered and sent before others get their turn */
 #define LONGEST	     (8 * 1024 * 1024)
 
 /*
@@ -27,8 +28,9 @@ struct asker {
 	struct buf in, out;
 	int (*gather)(struct asker *,
 	    struct hf_error *); /* the next chunk: 1 there is more, 0 that was all. NULL: not asked yet */
+	json_t *question;
 	int64_t after;
-	char device[129];
+	char device[129], hub[256];
 	int follow;
 	size_t skip, at; /* devices: said already; seen in this walk */
 	int more;	 /* to be gathered at once, not only when there is news */
@@ -68,6 +70,7 @@ leave(struct asker *a)
 	if (a->event)
 		event_free(a->event);
 	close(a->fd);
+	json_decref(a->question);
 	buf_free(&a->in);
 	buf_free(&a->out);
 	free(a);
@@ -221,11 +224,79 @@ gather_events(struct asker *a, struct hf_error *err)
 	return buf_size(&a->out) >= CHUNK;
 }
 
+/* The hub that has the device, when none is named: the first one. */
+static int
+hub_of(void *arg, const char *hub, const json_t *device)
+{
+	struct asker *a = arg;
+
+	if (strcmp(js_str(device, "deviceId", ""), a->device) != 0)
+		return 0;
+	return str_copy(a->hub, sizeof(a->hub), hub, strlen(hub)) == 0;
+}
+
+static int
+read_message(const json_t *q, struct hub_c2d *c, struct buf *body, struct hf_error *err)
+{
+	const char *text = js_str(q, "body", ""), *ack = js_str(q, "ack", ""), *key, *value;
+	struct hub_event *v = &c->message;
+	int64_t ttl = js_int(q, "ttl", 0);
+	char until[32];
+	json_t *pair;
+	size_t i;
+
+	if (b64_get(body, text, strlen(text)) < 0)
+		return err_set(err, HF_ERR_ARGS, "the message could not be read");
+	v->body = buf_data(body);
+	v->len = buf_size(body);
+	(void)str_copy(c->ack, sizeof(c->ack), ack, strlen(ack));
+	clock_iso(clock_now().wall + ttl, until);
+	if (str_set(&v->message_id, js_str(q, "messageId", NULL)) < 0 ||
+	    str_set(&v->content_type, js_str(q, "contentType", NULL)) < 0 ||
+	    str_set(&v->expiry, ttl > 0 ? until : NULL) < 0)
+		return err_memory(err);
+	json_array_foreach(
+	    js_get(q, "properties"), i, pair) if (json_unpack(pair, "[ss]", &key, &value) < 0 ||
+						  hub_event_add(v, key, value) < 0) return err_set(err,
+	    HF_ERR_ARGS, "a property of the message could not be read");
+	return 0;
+}
+
+/* It is told once it is stored. */
+static int
+gather_c2d(struct asker *a, struct hf_error *err)
+{
+	struct emulator *e = a->c->e;
+	struct hub_c2d c = { 0 };
+	struct buf body = { 0 };
+	json_t *o;
+	int r;
+
+	e->now = clock_now();
+	str_fmt(a->hub, sizeof(a->hub), "%s", js_str(a->question, "hub", ""));
+	if (a->hub[0] == '\0' && (r = registry_device_each(e->registry, NULL, hub_of, a, err)) < 0)
+		return r;
+	if (a->hub[0] == '\0')
+		return err_set(err, HF_ERR_ARGS,
+		    "no hub has a device '%s'; holdfast-emulator devices lists them", a->device);
+	if ((r = read_message(a->question, &c, &body, err)) == 0 &&
+	    (r = c2d_put(e, a->hub, a->device, &c, err)) == 0)
+		r = registry_commit(e->registry, err);
+	if (r == 0) {
+		o = json_pack("{s:s,s:s}", "hub", a->hub, "deviceId", a->device);
+		r = put_line(a, o);
+		json_decref(o);
+	}
+	hub_c2d_fini(&c);
+	buf_free(&body);
+	return r;
+}
+
 static void
 understand(struct asker *a)
 {
 	struct hf_error err = { 0 };
-	json_t *q = js_parse(buf_data(&a->in), buf_size(&a->in), "the question", &err);
+	json_t *q = a->question = js_parse(buf_data(&a->in), buf_size(&a->in), "the question", &err);
 	const char *want = js_str(q, "want", "");
 
 	a->after = js_int(q, "after", 0);
@@ -237,16 +308,17 @@ understand(struct asker *a)
 		a->gather = gather_devices;
 	else if (strcmp(want, "events") == 0)
 		a->gather = gather_events;
+	else if (strcmp(want, "c2d") == 0)
+		a->gather = gather_c2d;
 	else
 		sorry(a, "the emulator was asked for something that it does not have");
-	json_decref(q);
 }
 
 /* -1: the asker has left. */
 static int
 listen_to(struct asker *a)
 {
-	uint8_t some[512];
+	uint8_t some[4096];
 	ssize_t n = recv(a->fd, some, sizeof(some), MSG_DONTWAIT);
 
 	if (n < 0)

@@ -7,6 +7,7 @@
  *	policy				what an owner may do
  *	enrollment			what an owner may enroll
  *	dps_claim			who DPS believes a caller to be
+ *	c2d				messages to a device, by the hub's rules
  *	dps_allocate dps_assign		which hub, and its device there
  *	webhook				who is asked which hub
  *	attest attest_tpm		why a device is believed
@@ -157,6 +158,26 @@ int hub_service_store(
 /* Is the device still there and enabled? (asked when something in the registry has changed) */
 int hub_service_still(struct emulator *, const struct hub_admission *);
 
+const char *
+hub_service_named(const struct config *, const char *host); /* the linked hub; NULL: none of ours */
+
+/*
+ * c2d.c: the queue of messages to a device, by the hub's rules. Refusals carry the service's code.
+ */
+#define C2D_LOCK_MS 60000
+/* The message is the hub's from the commit on: HF_ERR_AUTH or HF_ERR_SERVICE otherwise. Wakes who waits for it. */
+int c2d_put(struct emulator *, const char *hub, const char *device, struct hub_c2d *, struct hf_error *);
+/* 1: the next one, locked under c2d->lock, and the caller's to give back (its bytes are body's); 0: there is none now. */
+int c2d_take(
+    struct emulator *, const struct hub_admission *, struct hub_c2d *, struct buf *body, struct hf_error *);
+/* 412002: the lock no longer holds. */
+int c2d_settle(
+    struct emulator *, const struct hub_admission *, const char *lock, enum hub_answer, struct hf_error *);
+/* It did not arrive: as if it had not been sent. */
+void c2d_give_back(struct emulator *, const struct hub_admission *, const char *lock);
+/* When a message that is locked will be free again; NEVER. */
+int64_t c2d_next(struct emulator *, const struct hub_admission *);
+
 /*
  * api.c: the service REST API (enrollments), a table of method, path, handler.
  */
@@ -300,6 +321,22 @@ struct registry_event {
 int registry_event_put(struct registry *, const struct registry_event *, struct hf_error *);
 int registry_event_each(struct registry *, int64_t after, const char *device,
     int (*fn)(void *, int64_t sequence, const json_t *), void *, struct hf_error *);
+/* Messages to a device, in the order in which they came. Those that are locked are on their way to it. `body` is the message's. */
+int registry_c2d_put(struct registry *, const char *hub, const char *device, const struct hub_c2d *,
+    int64_t until_ms, struct hf_error *);
+int registry_c2d_count(struct registry *, const char *hub, const char *device, struct hf_error *);
+/* The one under this lock, as long as it holds; NULL: the first that is not locked. 1, and the caller's to give back, or 0. */
+int registry_c2d_find(struct registry *, const char *hub, const char *device, const char *lock,
+    int64_t now_ms, struct hub_c2d *, struct buf *body, struct hf_error *);
+int
+registry_c2d_lock(struct registry *, int64_t sequence, const char *lock, int64_t until_ms, struct hf_error *);
+int registry_c2d_back(struct registry *, int64_t sequence, int abandoned, struct hf_error *); /* unlocks */
+int registry_c2d_delete(struct registry *, int64_t sequence, struct hf_error *);
+int registry_c2d_expire(
+    struct registry *, const char *hub, const char *device, int64_t now_ms, struct hf_error *);
+/* When the first lock ends; NEVER. */
+int registry_c2d_next(
+    struct registry *, const char *hub, const char *device, int64_t now_ms, int64_t *at, struct hf_error *);
 int64_t registry_version(struct registry *); /* changes whenever enrollments or devices do */
 
 /*
@@ -318,7 +355,9 @@ int session_write(struct session *);
 void session_wait(struct session *, int *fd, short *events);
 int64_t session_deadline(const struct session *); /* ms or NEVER */
 struct session *session_next(const struct session *);
-void session_wake(struct session *);   /* the next turn looks at it */
+void session_wake(struct session *); /* the next turn looks at it */
+void
+session_wake_device(struct emulator *, const char *hub, const char *device); /* there is a message for it */
 void **session_host(struct session *); /* a pointer for whoever made it */
 /* A turn for the sessions that are ready: read all, commit, write all, free what is over. 1: something moved. */
 int emulator_step(struct emulator *, struct moment);

@@ -9,8 +9,8 @@ enum { NO_HUB = 401001, UNAUTHORIZED = 401002, DISABLED = 403012, NO_DEVICE = 40
 #define SLACK 300 /* seconds that a connection outlives its token */
 
 /* The linked hub of this name (a port behind it does not matter). NULL: none of ours. */
-static const char *
-find_hub(const struct config *conf, const char *host)
+const char *
+hub_service_named(const struct config *conf, const char *host)
 {
 	char name[256];
 	uint16_t port;
@@ -35,7 +35,7 @@ path_of(const struct config *conf, const char *resource, const char *hub)
 
 	if (str_copy(host, sizeof host, resource, n) < 0)
 		return NULL;
-	named = find_hub(conf, host);
+	named = hub_service_named(conf, host);
 	return named && str_eqi(named, hub) ? resource + n : NULL;
 }
 
@@ -173,7 +173,7 @@ int
 hub_service_admit(struct emulator *e, const struct hub_who *who, STACK_OF(X509) * chain,
     struct hub_admission *a, struct hf_error *err)
 {
-	const char *hub = find_hub(&e->conf, who->host);
+	const char *hub = hub_service_named(&e->conf, who->host);
 	json_t *device;
 	int r;
 

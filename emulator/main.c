@@ -7,16 +7,23 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/b64.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "process.h"
 
-enum { SERVE = 1, ENV = 2, EVENTS = 4, DEVICES = 8, ALL = 15 };
+#define C2D_BYTES 65536 /* of a message to a device */
+
+enum { SERVE = 1, ENV = 2, EVENTS = 4, DEVICES = 8, C2D = 16, ALL = 31 };
 struct options {
 	struct config conf;
 	int quiet, json, follow;
 	int64_t after;
 	const char *device;
+	json_t *message; /* C2D: what is asked */
+	json_t *properties;
+	char **words; /* behind the command's */
+	int count;
 };
 typedef int set_fn(struct options *, const char *value, struct hf_error *);
 
@@ -174,6 +181,61 @@ set_device(struct options *o, const char *value, struct hf_error *err)
 	return 0;
 }
 
+static int
+say_of(struct options *o, const char *name, json_t *value, struct hf_error *err)
+{
+	if (value != NULL && (o->message != NULL || (o->message = json_object()) != NULL) &&
+	    json_object_set_new(o->message, name, value) == 0)
+		return 0;
+	return err_set(err, HF_ERR_ARGS, "the message's %s is not UTF-8", name);
+}
+
+static int
+set_property(struct options *o, const char *value, struct hf_error *err)
+{
+	const char *eq = strchr(value, '=');
+
+	if (eq == NULL || eq == value)
+		return err_set(err, HF_ERR_ARGS, "--property takes NAME=VALUE, not \"%s\"", value);
+	if (o->properties == NULL)
+		o->properties = json_array();
+	if (json_array_append_new(o->properties, json_pack("[s%s]", value, (int)(eq - value), eq + 1)) < 0)
+		return err_set(err, HF_ERR_ARGS, "the property \"%s\" is not UTF-8", value);
+	return 0;
+}
+
+static int
+set_message_id(struct options *o, const char *value, struct hf_error *err)
+{
+	return say_of(o, "messageId", json_string(value), err);
+}
+
+static int
+set_content_type(struct options *o, const char *value, struct hf_error *err)
+{
+	return say_of(o, "contentType", json_string(value), err);
+}
+
+static int
+set_ttl(struct options *o, const char *value, struct hf_error *err)
+{
+	uint64_t n = 0;
+	int r = number(value, "ttl", 1, 172800, &n, err);
+
+	return r < 0 ? r : say_of(o, "ttl", json_integer((json_int_t)n), err);
+}
+
+static int
+set_ack(struct options *o, const char *value, struct hf_error *err)
+{
+	static const char *const words[] = { "none", "positive", "negative", "full" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(value, words[i]) == 0)
+			return say_of(o, "ack", json_string(value), err);
+	return err_set(err, HF_ERR_ARGS, "--ack takes none, positive, negative or full, not \"%s\"", value);
+}
+
 static const struct {
 	const char *name, *arg;
 	int commands;
@@ -186,7 +248,7 @@ static const struct {
 	{ "https-port", "N", SERVE, set_https_port, "port for HTTPS; 443, and 0 is any free one" },
 	{ "bind", "ADDR", SERVE, set_bind,
 	    "listen at this address; 127.0.0.1 and the addresses of the hubs" },
-	{ "hub", "NAME", SERVE, set_hub, "a linked IoT Hub, may be repeated; 127.0.0.2 and 127.0.0.3" },
+	{ "hub", "NAME", SERVE | C2D, set_hub, "a linked IoT Hub, may be repeated; 127.0.0.2 and 127.0.0.3" },
 	{ "dps-name", "NAME", SERVE, set_dps_name, "one more name of DPS, may be repeated" },
 	{ "nearest", "HUB", SERVE, set_nearest, "the hub of the lowest latency, for the policy geoLatency" },
 	{ "webhook-trust", "FILE", SERVE, set_webhook_trust,
@@ -196,10 +258,15 @@ static const struct {
 	{ "retry-after", "SECONDS", SERVE, set_retry_after, "how long DPS tells a device to wait; 3" },
 	{ "tls-max", "VERSION", SERVE, set_tls_max, "1.2 or 1.3" },
 	{ "quiet", NULL, SERVE, set_quiet, "no log on standard error" },
-	{ "json", NULL, ENV | EVENTS | DEVICES, set_json, "print JSON" },
+	{ "json", NULL, ENV | EVENTS | DEVICES | C2D, set_json, "print JSON" },
 	{ "follow", NULL, EVENTS, set_follow, "go on with what comes" },
 	{ "device", "ID", EVENTS, set_device, "of this device alone" },
 	{ "after", "SEQUENCE", EVENTS, set_after, "from behind this sequence number" },
+	{ "property", "NAME=VALUE", C2D, set_property, "a property of the message, may be repeated" },
+	{ "message-id", "ID", C2D, set_message_id, "the message's id" },
+	{ "content-type", "TYPE", C2D, set_content_type, "the message's content type" },
+	{ "ttl", "SECONDS", C2D, set_ttl, "how long it waits for the device; 3600, at most 172800" },
+	{ "ack", "WHICH", C2D, set_ack, "the feedback that is wanted: none, positive, negative, full" },
 };
 #define OPTIONS (sizeof(table) / sizeof(table[0]))
 
@@ -211,7 +278,8 @@ print_help(void)
 	puts("usage: holdfast-emulator --data DIR [options]           emulate DPS and IoT Hub\n"
 	     "       holdfast-emulator --data DIR env [--json]        variables that lead a device here\n"
 	     "       holdfast-emulator --data DIR events [--follow] [--device ID] [--after SEQUENCE]\n"
-	     "       holdfast-emulator --data DIR devices [--json]    the hubs' devices\n");
+	     "       holdfast-emulator --data DIR devices [--json]    the hubs' devices\n"
+	     "       holdfast-emulator --data DIR c2d DEVICE MESSAGE  a message to a device; - reads it\n");
 	for (size_t i = 0; i < OPTIONS; i++) {
 		str_fmt(left, sizeof(left), "--%s%s%s", table[i].name, table[i].arg ? " " : "",
 		    table[i].arg ? table[i].arg : "");
@@ -271,8 +339,10 @@ serve(struct options *o, struct hf_error *err)
 	config_path(&e.conf, "registry.db", path);
 	if ((r = registry_open(&e.registry, path, err)) < 0 ||
 	    (r = cert_open(&e.conf, e.now.wall, &chain, &key, err)) < 0 ||
-	    (r = tls_conf_server(&tls, chain, key, e.conf.tls_max, err)) < 0 ||
-	    (r = listen_open(&l, &e, tls, err)) < 0)
+	    (r = tls_conf_server(&tls, chain, key, e.conf.tls_max, err)) < 0)
+		goto fail;
+	tls_conf_resume(tls, TLS_SESSIONS, TLS_SECONDS);
+	if ((r = listen_open(&l, &e, tls, err)) < 0)
 		goto fail;
 	if (!config_is_loopback(e.conf.bind))
 		log_line(&e.log,
@@ -365,12 +435,76 @@ devices(struct options *o, struct hf_error *err)
 	return ask(o, "devices", print_device, err);
 }
 
+static int
+print_sent(void *ctx, const char *line)
+{
+	struct hf_error err = { 0 };
+	json_t *o = js_parse(line, strlen(line), "the emulator's answer", &err);
+
+	(void)ctx;
+	printf("hub %s keeps it for device %s\n", js_str(o, "hub", "?"), js_str(o, "deviceId", "?"));
+	json_decref(o);
+	return 0;
+}
+
+/* MESSAGE, or standard input for "-". */
+static int
+read_body(struct buf *body, const char *word, struct hf_error *err)
+{
+	uint8_t *room;
+	size_t n;
+
+	if (strcmp(word, "-") != 0)
+		return buf_puts(body, word) < 0 ? err_memory(err) : 0;
+	do {
+		if ((room = buf_room(body, C2D_BYTES)) == NULL)
+			return err_memory(err);
+		n = fread(room, 1, C2D_BYTES, stdin);
+		buf_add(body, n);
+	} while (n > 0 && buf_size(body) <= C2D_BYTES);
+	return ferror(stdin) ? err_sys(err, HF_ERR_IO, "reading the message from standard input") : 0;
+}
+
+static int
+c2d(struct options *o, struct hf_error *err)
+{
+	struct buf body = { 0 }, text = { 0 };
+	int r;
+
+	if (o->count != 2)
+		return err_set(
+		    err, HF_ERR_ARGS, "c2d takes a device and a message (quote it): c2d DEVICE MESSAGE");
+	if ((r = read_body(&body, o->words[1], err)) < 0)
+		goto fail;
+	if (buf_size(&body) > C2D_BYTES) {
+		r = err_set(err, HF_ERR_ARGS, "the message is larger than a hub takes (%d bytes)", C2D_BYTES);
+		goto fail;
+	}
+	if (b64_put(&text, buf_data(&body), buf_size(&body)) < 0 || buf_str(&text) == NULL) {
+		r = err_memory(err);
+		goto fail;
+	}
+	if ((r = say_of(o, "want", json_string("c2d"), err)) < 0 ||
+	    (r = say_of(o, "device", json_string(o->words[0]), err)) < 0 ||
+	    (r = say_of(o, "body", json_string(buf_str(&text)), err)) < 0)
+		goto fail;
+	if (o->conf.hubs > 0)
+		(void)say_of(o, "hub", json_string(o->conf.hub[0]), err);
+	if (o->properties != NULL)
+		json_object_set(o->message, "properties", o->properties);
+	r = control_ask(&o->conf, o->message, o->json ? print_line : print_sent, NULL, err);
+fail:
+	buf_free(&body);
+	buf_free(&text);
+	return r;
+}
+
 static const struct command {
 	const char *name;
 	int bit;
 	int (*run)(struct options *, struct hf_error *);
 } commands[] = { { "serve", SERVE, serve }, { "env", ENV, env }, { "events", EVENTS, events },
-	{ "devices", DEVICES, devices } };
+	{ "devices", DEVICES, devices }, { "c2d", C2D, c2d } };
 
 static const struct command *
 find_command(const char *name)
@@ -420,9 +554,11 @@ run(struct options *o, int argc, char **argv, struct hf_error *err)
 	if ((r = read_options(o, argc, argv, given, err)) < 0)
 		return r;
 	c = find_command(optind < argc ? argv[optind] : "serve");
-	if (c == NULL || argc - optind > 1)
+	o->words = argv + optind + 1;
+	o->count = argc - optind - 1;
+	if (c == NULL || (o->count > 0 && c->bit != C2D))
 		return err_set(err, HF_ERR_ARGS,
-		    "\"%s\" is not a command: there are serve, env, events and devices",
+		    "\"%s\" is not a command: there are serve, env, events, devices and c2d",
 		    argv[c == NULL ? optind : optind + 1]);
 	for (size_t i = 0; i < OPTIONS; i++)
 		if (given[i] && !(table[i].commands & c->bit))
@@ -445,5 +581,7 @@ main(int argc, char **argv)
 	if (r < 0)
 		fprintf(stderr, "holdfast-emulator: %s\n", err.text);
 	config_fini(&o.conf);
+	json_decref(o.message);
+	json_decref(o.properties);
 	return -r;
 }

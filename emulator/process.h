@@ -28,7 +28,9 @@ int config_is_loopback(const char *address); /* 1: an address of 127.0.0.0/8, or
  * cert.c: a CA that is good for the emulator's own names alone, and a server certificate for all of them. Both are made when
  * missing, and made anew, with the same key, when the names have changed or the end is near.
  */
-#define CERT_TRUST "ca.pem"
+#define CERT_TRUST   "ca.pem"
+#define TLS_SESSIONS 4096 /* that can be resumed, for this long */
+#define TLS_SECONDS  3600
 int
 cert_open(const struct config *, int64_t wall, STACK_OF(X509) * *chain, EVP_PKEY **key, struct hf_error *);
 

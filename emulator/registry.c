@@ -13,11 +13,19 @@
 #include "base/b64.h"
 #include "base/json.h"
 #include "base/str.h"
-#include "emulator.h"
+#include "registry.h"
 
-#define SCHEMA	 2
+#define SCHEMA	 3
 #define TEXT_(x) #x
 #define TEXT(x)	 TEXT_(x)
+
+/* Messages to devices: a number each, never used again, so that a lock's message is that one for ever. */
+#define C2D                                                                                                  \
+	"CREATE TABLE c2d (sequence INTEGER PRIMARY KEY AUTOINCREMENT, hub TEXT COLLATE NOCASE NOT NULL,"    \
+	" device TEXT NOT NULL, body BLOB NOT NULL, properties TEXT NOT NULL, system TEXT NOT NULL,"         \
+	" enqueued INTEGER NOT NULL, until INTEGER NOT NULL, deliveries INTEGER NOT NULL DEFAULT 0,"         \
+	" lock TEXT NOT NULL DEFAULT '', locked INTEGER NOT NULL DEFAULT 0);"                                \
+	"CREATE INDEX c2d_of_device ON c2d (hub, device, sequence);"
 
 static const char schema[] =
     "BEGIN;"
@@ -34,7 +42,7 @@ static const char schema[] =
     " WITHOUT ROWID;"
     "CREATE TABLE event (sequence INTEGER PRIMARY KEY AUTOINCREMENT, hub TEXT NOT NULL, device TEXT NOT NULL,"
     " auth TEXT NOT NULL, generation TEXT NOT NULL, body BLOB NOT NULL, properties TEXT NOT NULL,"
-    " system TEXT NOT NULL, enqueued INTEGER NOT NULL);"
+    " system TEXT NOT NULL, enqueued INTEGER NOT NULL);" C2D
     "PRAGMA user_version = " TEXT(SCHEMA) "; COMMIT;";
 /* Version 1 did not know by which group a device was registered but in the JSON. */
 static const char from_1[] =
@@ -43,32 +51,8 @@ static const char from_1[] =
     "UPDATE registration SET enrolled = coalesce(json_extract(json, '$.enrollmentGroupId'), '');"
     "CREATE INDEX registration_of_group ON registration (enrolled, id);"
     "PRAGMA user_version = 2; COMMIT;";
+static const char from_2[] = "BEGIN;" C2D "PRAGMA user_version = 3; COMMIT;";
 
-enum which {
-	BEGIN,
-	COMMIT,
-	ROLLBACK,
-	ENROLLMENT_GET,
-	ENROLLMENT_PUT,
-	ENROLLMENT_DELETE,
-	REGISTRATION_GET,
-	REGISTRATION_PUT,
-	REGISTRATION_DELETE,
-	OPERATION_GET,
-	OPERATION_PUT,
-	OPERATION_EXPIRE,
-	CHALLENGE_GET,
-	CHALLENGE_PUT,
-	CHALLENGE_EXPIRE,
-	DEVICE_GET,
-	DEVICE_PUT,
-	DEVICE_DELETE,
-	FILTERS_GET,
-	FILTERS_PUT,
-	FILTERS_DELETE,
-	EVENT_PUT,
-	STATEMENTS
-};
 /* Keys are ?1 and ?2, the JSON of a put is ?3. */
 static const char *const sql[STATEMENTS] = {
 	[BEGIN] = "BEGIN IMMEDIATE",
@@ -94,6 +78,20 @@ static const char *const sql[STATEMENTS] = {
 	[FILTERS_DELETE] = "DELETE FROM filters WHERE hub = ?1 AND client = ?2",
 	[EVENT_PUT] = "INSERT INTO event (hub, device, auth, generation, body, properties, system, enqueued)"
 		      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+	[C2D_PUT] = "INSERT INTO c2d (hub, device, body, properties, system, enqueued, until)"
+		    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+	[C2D_COUNT] = "SELECT count(*) FROM c2d WHERE hub = ?1 AND device = ?2",
+	[C2D_FIRST] =
+	    "SELECT sequence, body, properties, system, enqueued, deliveries FROM c2d"
+	    " WHERE hub = ?1 AND device = ?2 AND locked <= ?3 AND until > ?3 ORDER BY sequence LIMIT 1",
+	[C2D_LOCK] = "UPDATE c2d SET lock = ?2, locked = ?3 WHERE sequence = ?1",
+	[C2D_BY_LOCK] = "SELECT sequence, body, properties, system, enqueued, deliveries FROM c2d"
+			" WHERE hub = ?1 AND device = ?2 AND lock = ?4 AND locked > ?3",
+	[C2D_BACK] = "UPDATE c2d SET lock = '', locked = 0, deliveries = deliveries + ?2 WHERE sequence = ?1",
+	[C2D_DELETE] = "DELETE FROM c2d WHERE sequence = ?1",
+	[C2D_PURGE] = "DELETE FROM c2d WHERE hub = ?1 AND device = ?2",
+	[C2D_EXPIRE] = "DELETE FROM c2d WHERE hub = ?1 AND device = ?2 AND until <= ?3",
+	[C2D_NEXT] = "SELECT min(locked) FROM c2d WHERE hub = ?1 AND device = ?2 AND locked > ?3",
 };
 static const char each_enrollment[] = "SELECT id, json FROM enrollment WHERE kind = ?1 ORDER BY id";
 /* Pages go on behind an id: what comes and goes in between neither shifts nor repeats the rest. */
@@ -107,17 +105,8 @@ static const char each_event[] =
     "SELECT sequence, hub, device, auth, generation, body, properties, system, enqueued FROM event"
     " WHERE sequence > ?1 AND (?2 IS NULL OR device = ?2) ORDER BY sequence";
 
-struct registry {
-	sqlite3 *db;
-	sqlite3_stmt *stmt[STATEMENTS];
-	char path[512];
-	int64_t version;
-	int writing;		/* a transaction is open */
-	struct hf_error failed; /* why this turn cannot be stored */
-};
-
-static int
-broken(struct registry *r, struct hf_error *err)
+int
+registry_broken(struct registry *r, struct hf_error *err)
 {
 	errno = sqlite3_system_errno(r->db);
 	if (errno == 0)
@@ -126,40 +115,40 @@ broken(struct registry *r, struct hf_error *err)
 }
 
 /* A write that did not work spoils the whole turn. */
-static int
-spoiled(struct registry *r, struct hf_error *err)
+int
+registry_spoiled(struct registry *r, struct hf_error *err)
 {
-	broken(r, &r->failed);
+	registry_broken(r, &r->failed);
 	return err_set(err, HF_ERR_IO, "%s", r->failed.text);
 }
 
-static int
-text(sqlite3_stmt *s, int at, const char *value)
+int
+registry_text(sqlite3_stmt *s, int at, const char *value)
 {
 	return value ? sqlite3_bind_text(s, at, value, -1, SQLITE_STATIC) : sqlite3_bind_null(s, at);
 }
 
-static sqlite3_stmt *
-ready(struct registry *r, enum which w)
+sqlite3_stmt *
+registry_ready(struct registry *r, enum which w)
 {
 	if (!r->stmt[w])
 		sqlite3_prepare_v3(r->db, sql[w], -1, SQLITE_PREPARE_PERSISTENT, &r->stmt[w], NULL);
 	return r->stmt[w];
 }
 
-static sqlite3_stmt *
-keyed(struct registry *r, enum which w, const char *a, const char *b)
+sqlite3_stmt *
+registry_keyed(struct registry *r, enum which w, const char *a, const char *b)
 {
-	sqlite3_stmt *s = ready(r, w);
+	sqlite3_stmt *s = registry_ready(r, w);
 
-	if (!s || text(s, 1, a) != SQLITE_OK || (b && text(s, 2, b) != SQLITE_OK))
+	if (!s || registry_text(s, 1, a) != SQLITE_OK || (b && registry_text(s, 2, b) != SQLITE_OK))
 		return NULL;
 	return s;
 }
 
 /* Steps a statement that answers nothing and lets go of what is bound to it. */
-static int
-done(sqlite3_stmt *s)
+int
+registry_done(sqlite3_stmt *s)
 {
 	int rc = sqlite3_step(s);
 
@@ -171,20 +160,20 @@ done(sqlite3_stmt *s)
 static int
 simple(struct registry *r, enum which w)
 {
-	sqlite3_stmt *s = ready(r, w);
+	sqlite3_stmt *s = registry_ready(r, w);
 
-	return s ? done(s) : -1;
+	return s ? registry_done(s) : -1;
 }
 
-static int
-begin(struct registry *r, struct hf_error *err)
+int
+registry_begin(struct registry *r, struct hf_error *err)
 {
 	if (r->failed.code)
 		return err_set(err, HF_ERR_IO, "%s", r->failed.text);
 	if (r->writing)
 		return 0;
 	if (simple(r, BEGIN) < 0)
-		return spoiled(r, err);
+		return registry_spoiled(r, err);
 	r->writing = 1;
 	return 0;
 }
@@ -210,7 +199,7 @@ registry_commit(struct registry *r, struct hf_error *err)
 	if (!r->writing)
 		return 0;
 	if (simple(r, COMMIT) < 0) {
-		broken(r, err);
+		registry_broken(r, err);
 		undo(r);
 		return HF_ERR_IO;
 	}
@@ -249,22 +238,23 @@ set_up(struct registry *r, struct hf_error *err)
 	int v;
 
 	if (sqlite3_open_v2(r->path, &r->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
-		return broken(r, err);
+		return registry_broken(r, err);
 	sqlite3_busy_timeout(r->db, 2000);
 	if (sqlite3_exec(r->db,
 		"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;", NULL,
 		NULL, NULL) != SQLITE_OK)
-		return broken(r, err);
+		return registry_broken(r, err);
 	v = user_version(r->db);
 	if (v < 0)
-		return broken(r, err);
+		return registry_broken(r, err);
 	if (v > SCHEMA)
 		return err_set(err, HF_ERR_STATE,
 		    "registry %s was made by a newer emulator (version %d, this one knows %d)", r->path, v,
 		    SCHEMA);
 	if ((v == 0 && sqlite3_exec(r->db, schema, NULL, NULL, NULL) != SQLITE_OK) ||
-	    (v == 1 && sqlite3_exec(r->db, from_1, NULL, NULL, NULL) != SQLITE_OK))
-		return broken(r, err);
+	    (v == 1 && sqlite3_exec(r->db, from_1, NULL, NULL, NULL) != SQLITE_OK) ||
+	    ((v == 1 || v == 2) && sqlite3_exec(r->db, from_2, NULL, NULL, NULL) != SQLITE_OK))
+		return registry_broken(r, err);
 	return 0;
 }
 
@@ -314,8 +304,8 @@ registry_version(struct registry *r)
 	return r->version;
 }
 
-static json_t *
-column(sqlite3_stmt *s, int at, struct hf_error *err)
+json_t *
+registry_column(sqlite3_stmt *s, int at, struct hf_error *err)
 {
 	return js_parse(sqlite3_column_text(s, at), (size_t)sqlite3_column_bytes(s, at), "registry", err);
 }
@@ -323,18 +313,18 @@ column(sqlite3_stmt *s, int at, struct hf_error *err)
 static int
 get(struct registry *r, enum which w, const char *a, const char *b, json_t **json, struct hf_error *err)
 {
-	sqlite3_stmt *s = keyed(r, w, a, b);
+	sqlite3_stmt *s = registry_keyed(r, w, a, b);
 	int found = 0, rc;
 
 	*json = NULL;
 	if (!s)
-		return broken(r, err);
+		return registry_broken(r, err);
 	rc = sqlite3_step(s);
 	if (rc == SQLITE_ROW) {
-		*json = column(s, 0, err);
+		*json = registry_column(s, 0, err);
 		found = *json ? 1 : err->code;
 	} else if (rc != SQLITE_DONE)
-		found = broken(r, err);
+		found = registry_broken(r, err);
 	sqlite3_reset(s);
 	sqlite3_clear_bindings(s);
 	return found;
@@ -345,7 +335,7 @@ put(struct registry *r, enum which w, const char *a, const char *b, const json_t
 {
 	struct buf t = { 0 };
 	sqlite3_stmt *s;
-	int rc = begin(r, err);
+	int rc = registry_begin(r, err);
 
 	if (rc < 0)
 		return rc;
@@ -354,12 +344,12 @@ put(struct registry *r, enum which w, const char *a, const char *b, const json_t
 		rc = err_memory(err);
 		goto fail;
 	}
-	s = keyed(r, w, a, b);
+	s = registry_keyed(r, w, a, b);
 	if (!s ||
 	    sqlite3_bind_text(s, 3, (const char *)buf_data(&t), (int)buf_size(&t), SQLITE_STATIC) !=
 		SQLITE_OK ||
-	    done(s) < 0)
-		rc = spoiled(r, err);
+	    registry_done(s) < 0)
+		rc = registry_spoiled(r, err);
 fail:
 	buf_free(&t);
 	return rc;
@@ -369,13 +359,13 @@ static int
 drop(struct registry *r, enum which w, const char *a, const char *b, struct hf_error *err)
 {
 	sqlite3_stmt *s;
-	int rc = begin(r, err);
+	int rc = registry_begin(r, err);
 
 	if (rc < 0)
 		return rc;
-	s = keyed(r, w, a, b);
-	if (!s || done(s) < 0)
-		return spoiled(r, err);
+	s = registry_keyed(r, w, a, b);
+	if (!s || registry_done(s) < 0)
+		return registry_spoiled(r, err);
 	return sqlite3_changes(r->db) > 0;
 }
 
@@ -434,22 +424,22 @@ int
 registry_operation_put(
     struct registry *r, const char *id, int64_t until, const json_t *json, struct hf_error *err)
 {
-	sqlite3_stmt *s = ready(r, OPERATION_PUT);
+	sqlite3_stmt *s = registry_ready(r, OPERATION_PUT);
 
 	if (!s || sqlite3_bind_int64(s, 2, until) != SQLITE_OK)
-		return spoiled(r, err);
+		return registry_spoiled(r, err);
 	return put(r, OPERATION_PUT, id, NULL, json, err);
 }
 
 int
 registry_challenge(struct registry *r, const char *id, struct challenge *c, struct hf_error *err)
 {
-	sqlite3_stmt *s = keyed(r, CHALLENGE_GET, id, NULL);
+	sqlite3_stmt *s = registry_keyed(r, CHALLENGE_GET, id, NULL);
 	int found = 0, rc;
 
 	memset(c, 0, sizeof *c);
 	if (!s)
-		return broken(r, err);
+		return registry_broken(r, err);
 	rc = sqlite3_step(s);
 	if (rc == SQLITE_ROW && sqlite3_column_bytes(s, 0) == sizeof c->ek &&
 	    sqlite3_column_bytes(s, 1) == sizeof c->key) {
@@ -459,7 +449,7 @@ registry_challenge(struct registry *r, const char *id, struct challenge *c, stru
 		c->spent = sqlite3_column_int(s, 3);
 		found = 1;
 	} else if (rc != SQLITE_DONE)
-		found = broken(r, err);
+		found = registry_broken(r, err);
 	sqlite3_reset(s);
 	sqlite3_clear_bindings(s);
 	return found;
@@ -469,38 +459,38 @@ int
 registry_challenge_put(struct registry *r, const char *id, const struct challenge *c, struct hf_error *err)
 {
 	sqlite3_stmt *s;
-	int rc = begin(r, err);
+	int rc = registry_begin(r, err);
 
 	if (rc < 0)
 		return rc;
-	s = keyed(r, CHALLENGE_PUT, id, NULL);
+	s = registry_keyed(r, CHALLENGE_PUT, id, NULL);
 	if (!s || sqlite3_bind_blob(s, 2, c->ek, sizeof c->ek, SQLITE_STATIC) != SQLITE_OK ||
 	    sqlite3_bind_blob(s, 3, c->key, sizeof c->key, SQLITE_STATIC) != SQLITE_OK ||
 	    sqlite3_bind_int64(s, 4, c->until) != SQLITE_OK ||
-	    sqlite3_bind_int(s, 5, c->spent) != SQLITE_OK || done(s) < 0)
-		return spoiled(r, err);
+	    sqlite3_bind_int(s, 5, c->spent) != SQLITE_OK || registry_done(s) < 0)
+		return registry_spoiled(r, err);
 	return 0;
 }
 
 static int
 expire(struct registry *r, enum which w, int64_t wall)
 {
-	sqlite3_stmt *s = ready(r, w);
+	sqlite3_stmt *s = registry_ready(r, w);
 
 	if (!s || sqlite3_bind_int64(s, 1, wall) != SQLITE_OK)
 		return -1;
-	return done(s);
+	return registry_done(s);
 }
 
 int
 registry_expire(struct registry *r, int64_t wall, struct hf_error *err)
 {
-	int rc = begin(r, err);
+	int rc = registry_begin(r, err);
 
 	if (rc < 0)
 		return rc;
 	if (expire(r, OPERATION_EXPIRE, wall) < 0 || expire(r, CHALLENGE_EXPIRE, wall) < 0)
-		return spoiled(r, err);
+		return registry_spoiled(r, err);
 	return 0;
 }
 
@@ -521,8 +511,10 @@ registry_device_put(
 int
 registry_device_delete(struct registry *r, const char *hub, const char *device, struct hf_error *err)
 {
+	int rc = drop(r, C2D_PURGE, hub, device, err);
+
 	r->version++;
-	return drop(r, DEVICE_DELETE, hub, device, err);
+	return rc < 0 ? rc : drop(r, DEVICE_DELETE, hub, device, err);
 }
 
 int
@@ -547,10 +539,11 @@ registry_filters_put(
 static int
 walk(struct registry *r, const char *query, const char *key, sqlite3_stmt **s, struct hf_error *err)
 {
-	if (sqlite3_prepare_v2(r->db, query, -1, s, NULL) == SQLITE_OK && text(*s, 1, key) == SQLITE_OK)
+	if (sqlite3_prepare_v2(r->db, query, -1, s, NULL) == SQLITE_OK &&
+	    registry_text(*s, 1, key) == SQLITE_OK)
 		return 0;
 	sqlite3_finalize(*s);
-	return broken(r, err);
+	return registry_broken(r, err);
 }
 
 /* The end of a walk: stopped says that the function did not want more. */
@@ -560,7 +553,7 @@ walked(struct registry *r, sqlite3_stmt *s, int rc, int stopped, struct hf_error
 	int result = 0;
 
 	if (!stopped && rc != SQLITE_DONE)
-		result = broken(r, err);
+		result = registry_broken(r, err);
 	sqlite3_finalize(s);
 	return result;
 }
@@ -574,7 +567,7 @@ rows(struct registry *r, sqlite3_stmt *s, int (*fn)(void *, const char *, const 
 	int rc = SQLITE_DONE, stop = 0;
 
 	while (!stop && (rc = sqlite3_step(s)) == SQLITE_ROW) {
-		json = column(s, 1, err);
+		json = registry_column(s, 1, err);
 		if (!json) {
 			sqlite3_finalize(s);
 			return err->code;
@@ -604,7 +597,7 @@ page(struct registry *r, const char *query, const char *key, const char *after, 
 
 	if (rc < 0)
 		return rc;
-	if (text(s, 2, after) != SQLITE_OK || sqlite3_bind_int(s, 3, most) != SQLITE_OK)
+	if (registry_text(s, 2, after) != SQLITE_OK || sqlite3_bind_int(s, 3, most) != SQLITE_OK)
 		return walked(r, s, SQLITE_ERROR, 0, err);
 	return rows(r, s, fn, ctx, err);
 }
@@ -637,8 +630,8 @@ registry_device_each(struct registry *r, const char *hub, int (*fn)(void *, cons
 	return each(r, each_device, hub, fn, ctx, err);
 }
 
-static int
-bind_json(sqlite3_stmt *s, int at, struct buf *t, const json_t *json)
+int
+registry_bind_json(sqlite3_stmt *s, int at, struct buf *t, const json_t *json)
 {
 	if (js_put(t, json) < 0)
 		return SQLITE_NOMEM;
@@ -650,17 +643,18 @@ registry_event_put(struct registry *r, const struct registry_event *ev, struct h
 {
 	struct buf properties = { 0 }, system = { 0 };
 	sqlite3_stmt *s;
-	int rc = begin(r, err);
+	int rc = registry_begin(r, err);
 
 	if (rc < 0)
 		return rc;
-	s = keyed(r, EVENT_PUT, ev->hub, ev->device);
-	if (!s || text(s, 3, ev->auth) != SQLITE_OK || text(s, 4, ev->generation) != SQLITE_OK ||
+	s = registry_keyed(r, EVENT_PUT, ev->hub, ev->device);
+	if (!s || registry_text(s, 3, ev->auth) != SQLITE_OK ||
+	    registry_text(s, 4, ev->generation) != SQLITE_OK ||
 	    sqlite3_bind_blob(s, 5, ev->len ? ev->body : "", (int)ev->len, SQLITE_STATIC) != SQLITE_OK ||
-	    bind_json(s, 6, &properties, ev->properties) != SQLITE_OK ||
-	    bind_json(s, 7, &system, ev->system) != SQLITE_OK ||
-	    sqlite3_bind_int64(s, 8, ev->enqueued_ms) != SQLITE_OK || done(s) < 0)
-		rc = spoiled(r, err);
+	    registry_bind_json(s, 6, &properties, ev->properties) != SQLITE_OK ||
+	    registry_bind_json(s, 7, &system, ev->system) != SQLITE_OK ||
+	    sqlite3_bind_int64(s, 8, ev->enqueued_ms) != SQLITE_OK || registry_done(s) < 0)
+		rc = registry_spoiled(r, err);
 	buf_free(&properties);
 	buf_free(&system);
 	return rc;
@@ -695,10 +689,10 @@ event_json(sqlite3_stmt *s, struct hf_error *err)
 	o = json_pack("{s:I, s:s, s:s, s:s, s:s}", "sequence", (json_int_t)sqlite3_column_int64(s, 0), "hub",
 	    sqlite3_column_text(s, 1), "deviceId", sqlite3_column_text(s, 2), "generationId",
 	    sqlite3_column_text(s, 4), "enqueuedTime", when);
-	auth = column(s, 3, err);
+	auth = registry_column(s, 3, err);
 	if (set_body(o, sqlite3_column_blob(s, 5), (size_t)sqlite3_column_bytes(s, 5)) < 0 ||
-	    json_object_set_new(o, "properties", column(s, 6, err)) < 0 ||
-	    json_object_set_new(o, "systemProperties", column(s, 7, err)) < 0 ||
+	    json_object_set_new(o, "properties", registry_column(s, 6, err)) < 0 ||
+	    json_object_set_new(o, "systemProperties", registry_column(s, 7, err)) < 0 ||
 	    json_object_set_new(o, "authMethod", auth) < 0) {
 		err_set(err, HF_ERR_PROTOCOL, "an event in the registry cannot be read");
 		json_decref(o);
@@ -718,7 +712,7 @@ registry_event_each(struct registry *r, int64_t after, const char *device,
 	rc = walk(r, each_event, NULL, &s, err);
 	if (rc < 0)
 		return rc;
-	if (sqlite3_bind_int64(s, 1, after) != SQLITE_OK || text(s, 2, device) != SQLITE_OK)
+	if (sqlite3_bind_int64(s, 1, after) != SQLITE_OK || registry_text(s, 2, device) != SQLITE_OK)
 		return walked(r, s, SQLITE_ERROR, 0, err);
 	while (!stop && (rc = sqlite3_step(s)) == SQLITE_ROW) {
 		json = event_json(s, err);

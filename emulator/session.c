@@ -95,6 +95,7 @@ session_new(struct session **out, struct emulator *e, enum session_kind kind, st
 		goto fail;
 	s->e = e;
 	s->granted = -1;
+	s->wanted_at = NEVER;
 	s->opened = e->now.ms;
 	s->stream = s->pump.stream = stream;
 	s->pump.engine = &s->engine;
@@ -258,7 +259,11 @@ next_deadline(struct session *s)
 {
 	int64_t at = sooner(patience(s), s->engine.ops->tick(&s->engine, s->e->now.ms));
 
-	return s->role == HUB_DEVICE ? sooner(at, in_wall_time(s, s->admission.until)) : at;
+	if (s->role != HUB_DEVICE)
+		return at;
+	if (s->lents < LENT_MOST)
+		at = sooner(at, s->wanted_at);
+	return sooner(at, in_wall_time(s, s->admission.until));
 }
 
 /* A refused request is heard out, or its sender might be cut off before it has read why. */
@@ -282,6 +287,7 @@ session_read(struct session *s)
 		take_events(s);
 	}
 	s->more = r == 1;
+	hub_offer(s);
 	if (r < 0)
 		session_end(s, s->finishing ? NULL : "%s", s->pump.err.text);
 	if (s->e->now.ms >= patience(s))

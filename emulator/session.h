@@ -1,12 +1,13 @@
 /*
- * One connection, seen from the files that make it one: session.c reads, writes and ends it, session_dps.c, session_hub.c
- * session_http.c and session_amqp*.c answer what came, session_ws.c makes a WebSocket of it.
+ * One connection, seen from the files that make it one: session.c reads, writes and ends it, session_dps.c, session_hub.c,
+ * session_http.c, session_http_hub.c and session_amqp*.c answer what came, session_c2d.c brings messages to a device, session_ws.c makes a WebSocket
+ * of it.
  */
 #ifndef EMULATOR_SESSION_H
 #define EMULATOR_SESSION_H
 #include "emulator.h"
 
-#define MAX_BODY   131072		   /* an HTTP request's */
+#define MAX_BODY   (HUB_MAX_EVENT + 1024)  /* an HTTP request's */
 #define MAX_PACKET (HUB_MAX_EVENT + 65536) /* body, topic, and some air */
 
 enum session_role { NOBODY, DPS_DEVICE, HUB_DEVICE };
@@ -14,6 +15,13 @@ struct will {
 	char *topic; /* NULL: none */
 	struct buf body;
 	int retain;
+};
+/* A message that is on its way to a device over MQTT, until its PUBACK. */
+#define LENT_MOST 20
+struct lent {
+	uint16_t id;
+	char lock[64];
+	int64_t until; /* ms */
 };
 struct session {
 	struct emulator *e;
@@ -37,7 +45,11 @@ struct session {
 	int clean;
 	json_t *filters; /* HUB_DEVICE: objects of filter and qos */
 	struct will will;
-	int64_t version; /* of the registry, when the admission was last looked at */
+	struct lent lent[LENT_MOST];
+	size_t lents;
+	int wanted;	   /* HUB_DEVICE: there may be a message for it */
+	int64_t wanted_at; /* then there may be one again */
+	int64_t version;   /* of the registry, when the admission was last looked at */
 	int64_t opened, deadline;
 	size_t unsent; /* bytes of out when the turn began */
 	int stuck;     /* events wait for room in out */
@@ -65,10 +77,16 @@ void dps_bad_request(struct emulator *, const struct hf_error *why, struct dps_r
 
 void hub_connect(struct session *, const struct mqtt_connect *);
 void hub_event(struct session *, const struct mqtt_event *);
+void hub_offer(struct session *); /* messages, if there are any and it wants them */
 void hub_check(struct session *); /* has the token ended, is the device gone? */
 void hub_lost(struct session *);  /* the link is gone without a goodbye: the will is an event now */
 
+void c2d_lend(struct session *, int qos); /* brings what waits for the device */
+void c2d_acked(struct session *, uint16_t id);
+void c2d_lost(struct session *); /* the link is gone: what is on its way goes back */
+
 void http_answer(struct session *, const struct http_message *);
+void http_hub_answer(struct session *, const struct http_message *);
 
 /* session_amqp.c, or no_amqp.c in its place. 0 or HF_ERR_MEMORY; as amqp_next(). */
 int amqp_session_speak(struct session *);

@@ -73,6 +73,8 @@ http_answer(struct session *s, const struct http_message *m)
 		ws_answer(s, m);
 	else if (dps_http_is(m->target))
 		dps_answer(s, m);
+	else if (hub_http_is(m->target))
+		http_hub_answer(s, m);
 	else
 		service_answer(s, m);
 }

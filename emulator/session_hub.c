@@ -112,11 +112,13 @@ hub_connect(struct session *s, const struct mqtt_connect *c)
 	s->role = HUB_DEVICE;
 	s->version = registry_version(s->e->registry);
 	replace_others(s);
+	s->wanted = 1;
 	if (s->mqtt.keep_alive == 0 || s->mqtt.keep_alive > KEEP_ALIVE_MAX)
 		s->mqtt.keep_alive = KEEP_ALIVE_MAX;
 	mqtt_say_connack(&s->mqtt, found, 0);
-	log_line(&s->e->log, "hub %s, device %s: connected by %s%s", s->admission.hub, s->client,
-	    tls ? tls : "no TLS", found ? ", session resumed" : "");
+	log_line(&s->e->log, "hub %s, device %s: connected by %s%s%s", s->admission.hub, s->client,
+	    tls ? tls : "no TLS", tls_resumed(s->stream) ? " (resumed)" : "",
+	    found ? ", session resumed" : "");
 }
 
 static int
@@ -126,6 +128,23 @@ is_devicebound(const struct session *s, struct mqtt_text filter)
 
 	str_fmt(own, sizeof(own), "devices/%s/messages/devicebound/#", s->admission.device);
 	return is(filter, own) || is(filter, "devices/+/messages/devicebound/#");
+}
+
+void
+hub_offer(struct session *s)
+{
+	const char *filter;
+	const json_t *o;
+	size_t i;
+
+	if (s->role != HUB_DEVICE || s->over || s->finishing)
+		return;
+	json_array_foreach(s->filters, i, o)
+	{
+		filter = js_str(o, "filter", "");
+		if (is_devicebound(s, (struct mqtt_text){ filter, strlen(filter) }))
+			c2d_lend(s, (int)js_int(o, "qos", 0));
+	}
 }
 
 static int
@@ -172,6 +191,7 @@ subscribe(struct session *s, const struct mqtt_subscribe *want)
 		return;
 	}
 	mqtt_suback(&s->mqtt, &ack);
+	s->wanted = 1;
 }
 
 static void
@@ -225,6 +245,9 @@ hub_event(struct session *s, const struct mqtt_event *ev)
 	case MQTT_UNSUBSCRIBE:
 		unsubscribe(s, &ev->subscribe);
 		return;
+	case MQTT_PUBACK:
+		c2d_acked(s, ev->id);
+		return;
 	case MQTT_DISCONNECT:
 		str_free(&s->will.topic);
 		session_finish(s, "disconnected");
@@ -255,6 +278,8 @@ hub_lost(struct session *s)
 	struct hf_error err = { 0 };
 	struct hub_event ev;
 
+	if (s->role == HUB_DEVICE)
+		c2d_lost(s);
 	if (s->role != HUB_DEVICE || s->will.topic == NULL)
 		return;
 	as_event.topic.len = strlen(s->will.topic);

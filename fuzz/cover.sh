@@ -15,6 +15,7 @@ under_test() {
 	enrollment) echo emulator/enrollment.c emulator/enrollment_show.c ;;
 	http) echo src/http/message.c src/http/session.c ;;
 	hub) echo src/msg/hub.c src/msg/hub_mqtt.c ;;
+	hub_http) echo src/msg/hub_http.c src/msg/target.c ;;
 	json) echo src/base/json.c ;;
 	mqtt) echo src/mqtt/packet.c src/mqtt/session.c ;;
 	pkcs11) echo src/hsm/pkcs11_object.c src/hsm/pubkey.c ;;

@@ -64,9 +64,11 @@ struct hf_error {
  *	id-scope	the DPS instance, such as 0ne00000000
  *	endpoint	HOST[:PORT] of DPS; global.azure-devices-provisioning.net when not set
  *	connect		HOST:PORT=ADDR:PORT[,...]: where to really connect for HOST:PORT
- *	transport	how to talk to DPS: mqtt (the default), mqtt-ws (MQTT in a WebSocket) or http, or several of them, such as
- *			mqtt,mqtt-ws: then each is tried in turn. For a TPM http, since DPS takes no TPM over MQTT
- *	hub-transport	the same for the hub: mqtt (the default), mqtt-ws, or both
+ *	transport	how to talk to DPS and to the hub: mqtt (the default), mqtt-ws (MQTT in a WebSocket) or http, or several of them,
+ *			such as mqtt,mqtt-ws: then each is tried in turn. To DPS, for a TPM, http is the default, since it takes no
+ *			TPM over MQTT
+ *	hub-transport	another one to the hub
+ *	poll		seconds between two questions for messages, over HTTPS; 1500 when not set
  *	proxy		http://HOST[:PORT] of an HTTP proxy; "" for none, whatever the environment says (https_proxy, no_proxy)
  *	proxy-auth-file	file with the NAME:PASSWORD that the proxy asks for
  *	early		1: over MQTT, say all behind CONNECT without waiting for the answer
@@ -138,12 +140,15 @@ struct hf_message {
 	const char *message_id, *correlation_id, *content_type, *content_encoding; /* NULL: not sent */
 };
 /* Queues a message (before or after hf_connect()). It is sent at least once, in order, over reconnects too; an HF_SENT
- * event with `tag` follows once the hub has stored it. HF_ERR_STATE: the queue is full (100,000 messages or 64 MiB). */
+ * event with `tag` follows once the hub has stored it, or HF_UNSENT when it says that it never will. HF_ERR_STATE: the queue is full
+ * (100,000 messages or 64 MiB). */
 int hf_send(struct hf *, const struct hf_message *, uint64_t tag);
 
-/* Asks for cloud-to-device messages from now on, over reconnects too; before hf_connect() or after. Each comes as an HF_RECEIVED event and is to be settled: until then the hub keeps it, and
- * delivers it again after a while (60 s) or when the connection is lost. So a message may come more than once; its message id tells. */
-int hf_receive(struct hf *);
+/* Asks for cloud-to-device messages from now on, over reconnects too; before hf_connect() or after. most: that many; 0: all that come. A
+ * later call says anew how many more. Each comes as an HF_RECEIVED event and is to be settled: until then the hub keeps it, and delivers
+ * it again after a while (60 s) or when the connection is lost. So a message may come more than once; its message id tells. Over HTTPS
+ * the hub is asked every `poll` seconds. */
+int hf_receive(struct hf *, unsigned most);
 
 /* A cloud-to-device message. Strings are "" where the sender said nothing. */
 struct hf_received {
@@ -153,11 +158,17 @@ struct hf_received {
 	size_t property_count;
 	const char *message_id, *correlation_id, *user_id, *to, *content_type, *content_encoding;
 	const char *ack; /* the feedback that its sender wants: none, positive, negative or full */
+	int deliveries; /* how often it was delivered and abandoned before; 0 over MQTT, which does not tell */
 };
-/* Settles the message that came under this tag: the hub forgets it. An HF_SETTLED event with the same tag follows once that is on its way; its
- * error is set when the connection on which the message came is gone, and then the hub delivers it again. HF_ERR_ARGS: no such message
- * waits. (MQTT has no other answer; a message that is not settled comes again.) */
-int hf_settle(struct hf *, uint64_t tag);
+enum hf_answer {
+	HF_COMPLETE = 1, /* done with: the hub forgets it */
+	HF_ABANDON,	 /* not now: the hub delivers it again, ten times at most */
+	HF_REJECT	 /* never again: its sender may be told so */
+};
+/* Settles the message that came under this tag. An HF_SETTLED event with the same tag follows once the answer is on its way (over HTTPS: has
+ * arrived); its error is set when it came too late or the connection is gone, and then the hub delivers the message again.
+ * HF_ERR_ARGS: no such message waits. HF_ERR_UNSUPPORTED: MQTT has no answer but HF_COMPLETE; leave it unsettled there. */
+int hf_settle(struct hf *, uint64_t tag, enum hf_answer);
 
 /* Ends what is going on, at the hub politely. Messages not yet acknowledged stay queued; events not yet taken are gone, so
  * take them first: an HF_SENT among them is not told again. Messages received and not settled are the hub's again. */
@@ -171,16 +182,18 @@ enum hf_event_type {
 	HF_SENT,	 /* the hub has stored the message with this tag */
 	HF_FAILED,	 /* what was begun ended for good; error says why */
 	HF_RECEIVED,	 /* a cloud-to-device message: received, and the tag under which it is settled */
-	HF_SETTLED	 /* the answer under this tag is on its way to the hub; or not, and error says why */
+	HF_SETTLED,	 /* the answer under this tag is on its way to the hub; or not, and error says why */
+	HF_UNSENT /* the hub will never store the message with this tag; error says why. It is no longer queued */
 };
 struct hf_event {
 	enum hf_event_type type;
-	uint64_t tag;			    /* HF_SENT: as given to hf_send(); HF_RECEIVED, HF_SETTLED */
-	const struct hf_received *received; /* HF_RECEIVED */
+	uint64_t tag; /* HF_SENT, HF_UNSENT: as given to hf_send(); HF_RECEIVED, HF_SETTLED */
+	const struct hf_received *received;	       /* HF_RECEIVED */
 	const char *registration_id, *hub, *device_id; /* HF_REGISTERED */
-	const char *substatus;	      /* HF_REGISTERED: such as initialAssignment; "" when not told */
-	const char *payload;	      /* HF_REGISTERED: JSON from the allocation webhook; "" when none */
-	const struct hf_error *error; /* HF_DISCONNECTED, HF_FAILED; HF_SETTLED: NULL when all is well */
+	const char *substatus; /* HF_REGISTERED: such as initialAssignment; "" when not told */
+	const char *payload;   /* HF_REGISTERED: JSON from the allocation webhook; "" when none */
+	const struct hf_error
+	    *error; /* HF_DISCONNECTED, HF_FAILED, HF_UNSENT; HF_SETTLED: NULL when all is well */
 };
 
 /* For a loop of any kind: wait until the descriptor (an epoll descriptor, always the same one) is readable or `deadline`

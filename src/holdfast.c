@@ -14,7 +14,8 @@
 /* What the device does now. IDENTIFYING: the hub is known, and the key has to be opened, or to show that the state file is its own. */
 enum doing { NOTHING, REGISTERING, IDENTIFYING, AT_HUB };
 
-#define BLIND_NAP 50 /* ms between looks at descriptors that the system would not watch */
+#define POLL	  1500 /* seconds; a hub wants no fewer between two questions of a device */
+#define BLIND_NAP 50   /* ms between looks at descriptors that the system would not watch */
 
 struct hf {
 	struct settings set;
@@ -36,7 +37,7 @@ struct hf {
 	struct dps_call *call;
 	enum hf_event_type told[4];
 	size_t told_count;
-	int receiving; /* hf_receive() was called */
+	long wanted; /* messages that hf_receive() asked for and that have not come; HUB_ANY */
 	struct hf_received received;
 	struct hf_property *properties; /* of what was received last */
 	struct buf proxy_user;
@@ -76,6 +77,8 @@ hf_new(void)
 static void
 hub_end(struct hf *h)
 {
+	if (h->hub != NULL)
+		h->wanted = hub_client_wants(h->hub);
 	hub_client_free(h->hub);
 	h->hub = NULL;
 }
@@ -357,18 +360,21 @@ hub_begin(struct hf *h, const char *hub, const char *device, const struct dps_st
 		.state = state,
 		.file = state != NULL ? h->set.state : NULL,
 		.early = h->set.early != NULL,
+		.poll_ms = (h->set.poll != NULL ? atoll(h->set.poll) : POLL) * 1000,
 		.seed = seed(),
 	};
 
 	dps_settings(h);
-	transports(&s.transports, h->set.hub_transport != NULL ? h->set.hub_transport : "mqtt");
+	transports(&s.transports, h->set.hub_transport != NULL ? h->set.hub_transport
+				  : h->set.transport != NULL   ? h->set.transport
+							       : "mqtt");
 	s.dps = h->set.id_scope != NULL ? &h->dps_set : NULL;
 	if (hub_client_new(&h->hub, &s, &h->device, h->hsm, &h->net, h->work, &h->log, clock_now(), &h->err) <
 	    0)
 		return h->err.code;
 	h->doing = AT_HUB;
 	h->fresh = 1;
-	return h->receiving ? hub_client_receive(h->hub) : 0;
+	return hub_client_receive(h->hub, h->wanted);
 }
 
 static int
@@ -431,28 +437,30 @@ hf_send(struct hf *h, const struct hf_message *f, uint64_t tag)
 }
 
 int
-hf_receive(struct hf *h)
+hf_receive(struct hf *h, unsigned most)
 {
 	if (h->work == NULL)
 		return h->err.code;
 	err_clear(&h->err);
-	h->receiving = 1;
+	h->wanted = most != 0 ? (long)most : HUB_ANY;
 	h->fresh = 1;
-	if (h->hub != NULL && hub_client_receive(h->hub) < 0)
+	if (h->hub != NULL && hub_client_receive(h->hub, h->wanted) < 0)
 		return err_memory(&h->err);
 	return 0;
 }
 
 int
-hf_settle(struct hf *h, uint64_t tag)
+hf_settle(struct hf *h, uint64_t tag, enum hf_answer how)
 {
 	if (h->work == NULL)
 		return h->err.code;
 	err_clear(&h->err);
 	if (h->hub == NULL)
 		return err_set(&h->err, HF_ERR_ARGS, "no connection with a hub, and so no message to settle");
+	if (how < HF_COMPLETE || how > HF_REJECT)
+		return err_set(&h->err, HF_ERR_ARGS, "%d is no answer to a message", (int)how);
 	h->fresh = 1;
-	return hub_client_settle(h->hub, tag, &h->err);
+	return hub_client_settle(h->hub, tag, (enum hub_answer)how, &h->err);
 }
 
 int
@@ -642,6 +650,7 @@ received(struct hf *h, struct hf_event *ev)
 		.content_type = text(v->content_type),
 		.content_encoding = text(v->content_encoding),
 		.ack = m->ack,
+		.deliveries = m->deliveries,
 	};
 	ev->type = HF_RECEIVED;
 	ev->received = &h->received;
@@ -656,7 +665,7 @@ hub_event(struct hf *h, struct hf_event *ev)
 		ev->type = HF_CONNECTED;
 		return 1;
 	case HUB_SENT:
-		ev->type = HF_SENT;
+		ev->type = ev->error == NULL ? HF_SENT : HF_UNSENT;
 		return 1;
 	case HUB_SETTLED:
 		ev->type = HF_SETTLED;

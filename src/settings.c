@@ -14,27 +14,25 @@ check_transport(const char *v, struct hf_error *e)
 }
 
 static int
-check_hub_transport(const char *v, struct hf_error *e)
-{
-	struct transports t = { 0 };
-
-	if (transports_get(&t, v, e) < 0)
-		return e->code;
-	for (size_t i = 0; i < t.count; i++)
-		if (!transport_is_mqtt(t.by[i]))
-			return err_set(e, HF_ERR_UNSUPPORTED,
-			    "hub-transport %s: a hub is reached by mqtt or mqtt-ws", transport_name(t.by[i]));
-	return 0;
-}
-
-static int
-check_timeout(const char *v, struct hf_error *e)
+check_seconds(const char *v, const char *what, struct hf_error *e)
 {
 	uint64_t s;
 
 	if (str_u64(v, strlen(v), 1000000, &s) == 0 && s > 0)
 		return 0;
-	return err_set(e, HF_ERR_ARGS, "timeout \"%s\" is not a number of seconds from 1 to 1000000", v);
+	return err_set(e, HF_ERR_ARGS, "%s \"%s\" is not a number of seconds from 1 to 1000000", what, v);
+}
+
+static int
+check_timeout(const char *v, struct hf_error *e)
+{
+	return check_seconds(v, "timeout", e);
+}
+
+static int
+check_poll(const char *v, struct hf_error *e)
+{
+	return check_seconds(v, "poll", e);
 }
 
 static int
@@ -59,9 +57,10 @@ static const struct {
 	{ "endpoint", AT(endpoint), NULL },
 	{ "connect", AT(connect), net_map_check },
 	{ "transport", AT(transport), check_transport },
-	{ "hub-transport", AT(hub_transport), check_hub_transport },
+	{ "hub-transport", AT(hub_transport), check_transport },
 	{ "proxy", AT(proxy), net_proxy_check },
 	{ "proxy-auth-file", AT(proxy_auth_file), NULL },
+	{ "poll", AT(poll), check_poll },
 	{ "early", AT(early), NULL },
 	{ "trust", AT(trust), NULL },
 	{ "registration-id", AT(registration_id), NULL },

@@ -73,6 +73,8 @@ open_all(struct emu *m, struct hf_error *err)
 		return r;
 	if ((r = cert_open(&m->e.conf, clock_now().wall, &chain, &key, err)) == 0)
 		r = tls_conf_server(&m->tls, chain, key, m->e.conf.tls_max, err);
+	if (r == 0)
+		tls_conf_resume(m->tls, TLS_SESSIONS, TLS_SECONDS);
 	sk_X509_pop_free(chain, X509_free);
 	EVP_PKEY_free(key);
 	return r;

@@ -51,16 +51,18 @@ calls() {
 			clock_gettime:base/clock.c) ;;
 			clock_now:holdfast.c | clock_now:check_sign.c) ;;
 			getrandom:holdfast.c | RAND_bytes:hsm/pss.c | RAND_bytes:stream/ws.c) ;;
-			socket:stream/tcp.c | connect:stream/tcp.c | send:stream/tcp.c | recv:stream/tcp.c) ;;
-			getsockopt:stream/tcp.c | setsockopt:stream/tcp.c | getaddrinfo:stream/tcp.c) ;;
-			freeaddrinfo:stream/tcp.c | getnameinfo:stream/tcp.c) ;;
+			send:stream/tcp.c | recv:stream/tcp.c | setsockopt:stream/tcp.c) ;;
+			getaddrinfo:stream/tcp.c | freeaddrinfo:stream/tcp.c) ;;
+			socket:stream/tcp_race.c | connect:stream/tcp_race.c | setsockopt:stream/tcp_race.c) ;;
+			freeaddrinfo:stream/tcp_race.c | getnameinfo:stream/tcp_race.c) ;;
+			epoll_*:stream/tcp_race.c | timerfd_*:stream/tcp_race.c) ;;
 			poll:holdfast.c | poll:check_sign.c) ;;
 			epoll_*:stream/watch.c) ;;
 			eventfd:base/work.c | pthread_create:base/work.c) ;;
 			*) say "src/$where calls $symbol" ;;
 			esac
 		done < <(nm -u "$object" | awk '{print $2}' | sed 's/@.*//' | grep -xE \
-			'clock_gettime|clock_now|time|gettimeofday|getrandom|rand|random|RAND_bytes|RAND_priv_bytes|socket|connect|send|recv|sendto|recvfrom|accept|bind|listen|getsockopt|setsockopt|getaddrinfo|freeaddrinfo|getnameinfo|poll|select|epoll_[a-z0-9]*|eventfd|pthread_create|sleep|usleep|nanosleep|fork|system|popen' || true)
+			'clock_gettime|clock_now|time|gettimeofday|getrandom|rand|random|RAND_bytes|RAND_priv_bytes|socket|connect|send|recv|sendto|recvfrom|accept|bind|listen|getsockopt|setsockopt|getaddrinfo|freeaddrinfo|getnameinfo|poll|select|epoll_[a-z0-9]*|timerfd_[a-z]*|eventfd|pthread_create|sleep|usleep|nanosleep|fork|system|popen' || true)
 	done < <(find "$build/src/CMakeFiles/hf_objects.dir" -name '*.o')
 }
 

@@ -12,6 +12,7 @@
 
 struct receiving {
 	struct tool *tool;
+	enum hf_answer answer;
 	long count, seconds; /* 0: for ever */
 	long received, settled;
 	int64_t limit; /* ms; -1: none */
@@ -70,6 +71,7 @@ print_json(const struct receiving *r, const struct hf_received *m)
 		  add(o, "correlation_id", m->correlation_id) < 0 || add(o, "user_id", m->user_id) < 0 ||
 		  add(o, "to", m->to) < 0 || add(o, "content_type", m->content_type) < 0 ||
 		  add(o, "content_encoding", m->content_encoding) < 0 || add(o, "ack", m->ack) < 0 ||
+		  (m->deliveries > 0 && json_object_set_new(o, "deliveries", json_integer(m->deliveries)) < 0) ||
 		  json_object_set_new(o, "properties", properties(m)) < 0;
 
 	if (bad) {
@@ -96,7 +98,7 @@ print(const struct receiving *r, const struct hf_received *m)
 	return status;
 }
 
-/* It is settled once it is written: what could not be written comes again. */
+/* It is settled once it is written: what could not be written comes again. Over MQTT more may come than was asked for. */
 static int
 take(struct receiving *r, const struct hf_event *ev)
 {
@@ -108,7 +110,7 @@ take(struct receiving *r, const struct hf_event *ev)
 	if ((status = print(r, ev->received)) != 0)
 		return status;
 	r->received++;
-	if (hf_settle(r->tool->hf, tag) < 0)
+	if (hf_settle(r->tool->hf, tag, r->answer) < 0)
 		return tool_hf_fail(r->tool);
 	return 0;
 }
@@ -122,6 +124,8 @@ settled(struct receiving *r, const struct hf_event *ev)
 		return;
 	}
 	r->received--;
+	if (r->count != 0)
+		(void)hf_receive(r->tool->hf, (unsigned)(r->count - r->received));
 	if (!r->tool->quiet)
 		fprintf(stderr, "holdfast: %s\n", ev->error->text);
 }
@@ -189,6 +193,23 @@ run(struct receiving *r)
 }
 
 static int
+answer(struct receiving *r)
+{
+	static const char *const words[] = {
+		[HF_COMPLETE] = "complete", [HF_ABANDON] = "abandon", [HF_REJECT] = "reject"
+	};
+	const char *word = tool_option(r->tool, "answer");
+
+	r->answer = HF_COMPLETE;
+	if (word == NULL)
+		return 0;
+	for (r->answer = HF_COMPLETE; r->answer <= HF_REJECT; r->answer++)
+		if (strcmp(word, words[r->answer]) == 0)
+			return 0;
+	return tool_fail(r->tool, HF_ERR_ARGS, "--answer takes complete, abandon or reject, not \"%s\"", word);
+}
+
+static int
 options(struct receiving *r)
 {
 	int status = tool_number(r->tool, "count", tool_option(r->tool, "count"), 1000000, &r->count);
@@ -196,6 +217,8 @@ options(struct receiving *r)
 	if (status == 0)
 		status =
 		    tool_number(r->tool, "timeout", tool_option(r->tool, "timeout"), 1000000, &r->seconds);
+	if (status == 0)
+		status = answer(r);
 	if (status != 0)
 		return status;
 	if (r->tool->argc > 0)
@@ -229,7 +252,7 @@ cmd_receive(struct tool *t)
 	if (status == 0 && tool_settings(t, 1) < 0)
 		status = tool_hf_fail(t);
 	r.limit = r.seconds != 0 ? now_ms() + r.seconds * 1000 : -1;
-	if (status == 0 && (hf_receive(t->hf) < 0 || hf_connect(t->hf) < 0))
+	if (status == 0 && (hf_receive(t->hf, (unsigned)r.count) < 0 || hf_connect(t->hf) < 0))
 		status = tool_hf_fail(t);
 	if (status == 0) {
 		status = run(&r);

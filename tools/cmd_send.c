@@ -101,6 +101,8 @@ take_events(struct sending *s)
 	while (hf_next(s->tool->hf, &ev)) {
 		if (ev.type == HF_FAILED)
 			return tool_hf_fail(s->tool);
+		if (ev.type == HF_UNSENT)
+			return tool_error(s->tool, ev.error);
 		if (ev.type == HF_SENT)
 			s->acknowledged++;
 		if (ev.type == HF_SENT || ev.type == HF_REGISTERED)

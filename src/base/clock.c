@@ -1,5 +1,6 @@
 #include "base/clock.h"
 
+#include <stdio.h>
 #include <time.h>
 
 #define YEAR_9999 INT64_C(253402300799)
@@ -23,6 +24,21 @@ clock_iso(int64_t wall, char dst[32])
 
 	gmtime_r(&t, &tm);
 	strftime(dst, 32, "%Y-%m-%dT%H:%M:%S.0000000Z", &tm);
+}
+
+int64_t
+clock_read(const char *iso)
+{
+	struct tm tm = { 0 };
+	int n = 0;
+
+	if (sscanf(iso, "%4d-%2d-%2dT%2d:%2d:%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour,
+		&tm.tm_min, &tm.tm_sec, &n) != 6 ||
+	    n != 19 || tm.tm_year < 1970)
+		return 0;
+	tm.tm_year -= 1900;
+	tm.tm_mon -= 1;
+	return (int64_t)timegm(&tm);
 }
 
 uint64_t

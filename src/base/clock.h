@@ -17,6 +17,7 @@ sooner(int64_t a, int64_t b)
 }
 /* 2026-11-22T10:00:00.0000000Z, as DPS writes dates. */
 void clock_iso(int64_t wall, char dst[32]);
+int64_t clock_read(const char *iso); /* the other way, in UTC whatever the end says; 0: it is no such date */
 
 /* A small seeded generator for jitter and request ids (splitmix64): never for keys. */
 struct coin {

@@ -18,8 +18,10 @@ struct told {
 struct held {
 	struct held *next;
 	uint64_t tag, delivery;
-	unsigned life;	/* the conversation in which it came */
-	int done, said; /* the application is done with it; the hub was told */
+	unsigned life;	      /* the conversation in which it came */
+	int answers, locks;   /* of the way that it came by */
+	enum hub_answer done; /* what the application says of it; 0: nothing yet */
+	int said;	      /* the hub was told */
 	struct hub_c2d c2d;
 	struct buf body;
 };
@@ -40,7 +42,8 @@ struct hub_client {
 	unsigned life;
 	struct held *held; /* in the order in which they came */
 	uint64_t last_tag;
-	int receiving;
+	long wanted; /* messages; HUB_ANY */
+	int64_t poll_at, flush_at;
 	int64_t deadline;
 	struct buf told;	/* what happened and was not yet taken */
 	struct hf_error *taken; /* lent out with what was taken last */
@@ -131,6 +134,7 @@ hub_client_new(struct hub_client **out, const struct hub_settings *set, struct h
 	c->log = log;
 	line_init(&c->line, net, work, log, "hub");
 	c->line.way = set->transports;
+	c->flush_at = NEVER;
 	if (name(c, set->hub, set->device, e) < 0)
 		goto fail;
 	if (set->state != NULL && dps_state_copy(&c->state, set->state) < 0) {
@@ -158,6 +162,7 @@ hang_up(struct hub_client *c)
 	if (c->way != NULL)
 		c->way->ops->free(c->way);
 	c->way = NULL;
+	c->flush_at = NEVER;
 }
 
 static void
@@ -251,10 +256,13 @@ refused(struct hub_client *c, const struct hf_error *why, struct moment now)
 static int
 way_new(struct hub_client *c)
 {
-	struct hub_way_settings s = { .who = &c->who, .early = c->set.early };
+	struct hub_way_settings s = {
+		.who = &c->who, .early = c->set.early, .poll_ms = c->set.poll_ms, .poll_at = &c->poll_at
+	};
 
 	c->life++;
-	return hub_way_mqtt(&c->way, &s);
+	return line_transport(&c->line) == TRANSPORT_HTTP ? hub_way_http(&c->way, &s)
+							  : hub_way_mqtt(&c->way, &s);
 }
 
 static int
@@ -272,14 +280,22 @@ dial(struct hub_client *c, struct moment now)
 }
 
 static int
-opened(struct hub_client *c, struct moment now)
+spoken(struct hub_client *c, struct moment now)
 {
 	line_ready(&c->line);
 	hub_device_opened(c->device, now);
 	if (!c->up)
 		tell(c, HUB_CONNECTED, 0);
 	c->up = 1;
-	return c->receiving ? c->way->ops->receive(c->way) : 0;
+	return c->wanted != 0 ? c->way->ops->receive(c->way, c->wanted) : 0;
+}
+
+/* Where each request is let in by itself, the line was ready before. */
+static int
+opened(struct hub_client *c, struct moment now)
+{
+	hub_device_welcome(c->device);
+	return c->line.state == LINE_READY ? 0 : spoken(c, now);
 }
 
 static int
@@ -287,10 +303,11 @@ came(struct hub_client *c, struct hub_way_event *ev)
 {
 	struct held *r, **end = &c->held;
 
-	if (!c->receiving || (r = calloc(1, sizeof(*r))) == NULL) {
+	if (c->wanted == 0 || (r = calloc(1, sizeof(*r))) == NULL) {
 		hub_c2d_fini(&ev->c2d);
-		return c->receiving ? HF_ERR_MEMORY : 0;
+		return c->wanted != 0 ? HF_ERR_MEMORY : 0;
 	}
+	c->wanted -= c->wanted > 0;
 	r->c2d = ev->c2d;
 	if (buf_put(&r->body, ev->c2d.message.body, ev->c2d.message.len) < 0) {
 		held_free(r);
@@ -300,6 +317,8 @@ came(struct hub_client *c, struct hub_way_event *ev)
 	r->tag = ++c->last_tag;
 	r->delivery = ev->delivery;
 	r->life = c->life;
+	r->answers = c->way->answers;
+	r->locks = c->way->locks;
 	while (*end != NULL)
 		end = &(*end)->next;
 	*end = r;
@@ -334,15 +353,36 @@ acked(struct hub_client *c, const struct hub_way_event *ev, struct moment now)
 	uint64_t tag;
 
 	if (hub_device_acked(c->device, ev->id, &tag, now))
-		tell(c, HUB_SENT, tag);
+		tell_why(c, HUB_SENT, tag, ev->what == HUB_WAY_UNSENT ? &ev->err : NULL);
+}
+
+/* A hub that is asked closes the line when nobody asks; it is dialled again when there is something to say. */
+static void
+sleep_well(struct hub_client *c)
+{
+	hang_up(c);
+	held_lost(c);
+	hub_device_sleeps(c->device);
+}
+
+static int
+may_sleep(const struct hub_client *c)
+{
+	return c->way->asks && c->way->idle && c->line.state == LINE_READY;
 }
 
 static void
 closed(struct hub_client *c, struct hf_error *why, struct moment now)
 {
+	if (why->code == 0 && may_sleep(c)) {
+		sleep_well(c);
+		return;
+	}
 	if (why->code == 0)
 		err_set(why, HF_ERR_NET, "hub %s closed the connection%s", c->line.host,
-		    c->line.state == LINE_READY ? "; is another device connected with the same id?" : "");
+		    c->line.state == LINE_READY && !c->way->asks
+			? "; is another device connected with the same id?"
+			: "");
 	lost(c, why, now);
 }
 
@@ -401,9 +441,14 @@ converse(struct hub_client *c, struct moment now)
 	if (c->line.state == LINE_CLOSED)
 		return 0;
 	moved = pump_step(&c->line.pump, now.ms);
+	if (c->line.state == LINE_OPENING && c->way->asks && moved >= 0 && line_stands(&c->line) &&
+	    spoken(c, now) < 0)
+		out_of_memory(c);
 	while (c->line.state != LINE_CLOSED && event(c, now))
 		;
-	if (moved < 0 && c->line.state != LINE_CLOSED) {
+	if (moved < 0 && c->line.state != LINE_CLOSED && may_sleep(c))
+		sleep_well(c);
+	else if (moved < 0 && c->line.state != LINE_CLOSED) {
 		e = c->line.pump.err;
 		lost(c, &e, now);
 	}
@@ -513,7 +558,14 @@ say(struct hub_client *c, struct moment now)
 	return rc;
 }
 
-/* Tells the hub what the application is done with. 1: something was done. */
+/* Can it be settled in this conversation, or in one to come? */
+static int
+reachable(const struct hub_client *c, const struct held *r)
+{
+	return r->locks ? c->way == NULL || c->way->locks : c->way != NULL && r->life == c->life;
+}
+
+/* Tells the hub what the application says of its messages. 1: something was done. */
 static int
 settle_held(struct hub_client *c)
 {
@@ -524,19 +576,38 @@ settle_held(struct hub_client *c)
 	err_set(&gone, HF_ERR_NET,
 	    "the connection on which the message came is gone; the hub will deliver it again");
 	while ((r = *at) != NULL) {
-		if (r->done && !r->said && (r->life != c->life || c->way == NULL)) {
+		if (r->done && !r->said && !reachable(c, r)) {
 			settled(c, at, &gone);
 			did = 1;
 			continue;
 		}
-		if (r->done && !r->said) {
-			if (c->way->ops->settle(c->way, r->delivery) < 0)
+		if (r->done && !r->said && c->line.state == LINE_READY) {
+			if (c->way->ops->settle(c->way, r->delivery, &r->c2d, r->done) < 0)
 				return HF_ERR_MEMORY;
 			r->said = did = 1;
-		}
+		} else if (r->done && !r->said)
+			did |= hub_device_wake(c->device);
 		at = &r->next;
 	}
 	return did;
+}
+
+/* Says what has its own time. 1: something was said. */
+static int
+flush(struct hub_client *c, struct moment now)
+{
+	int rc;
+
+	if (c->line.state != LINE_READY) {
+		c->flush_at = c->wanted != 0 && hub_device_is_asleep(c->device) ? c->poll_at : NEVER;
+		return now.ms >= c->flush_at && hub_device_wake(c->device);
+	}
+	if (c->way->ops->flush == NULL)
+		return 0;
+	rc = c->way->ops->flush(c->way, now.ms, &c->flush_at);
+	if (rc == HF_ERR_TIMEOUT)
+		misspoke(c, &c->way->engine->err, now);
+	return rc == HF_ERR_TIMEOUT ? 1 : rc;
 }
 
 /* Does what the device asks for. 1: something was done; 0: wait; negative: out of memory. */
@@ -578,6 +649,8 @@ obey_all(struct hub_client *c, struct moment now)
 		;
 	if (rc >= 0 && !c->over && (rc = settle_held(c)) > 0)
 		did++;
+	if (rc >= 0 && !c->over && (rc = flush(c, now)) > 0)
+		did++;
 	if (rc < 0)
 		out_of_memory(c);
 	return did > 0 || rc < 0;
@@ -600,7 +673,7 @@ hub_client_step(struct hub_client *c, struct moment now)
 		c->deadline = now.ms;
 	if (c->dps != NULL)
 		c->deadline = dps_client_deadline(c->dps);
-	c->deadline = sooner(c->deadline, line_deadline(&c->line, now));
+	c->deadline = sooner(c->deadline, sooner(line_deadline(&c->line, now), c->flush_at));
 }
 
 const struct dps_assignment *
@@ -634,12 +707,16 @@ hub_client_close(struct hub_client *c, struct moment now)
 }
 
 int
-hub_client_receive(struct hub_client *c)
+hub_client_receive(struct hub_client *c, long most)
 {
-	if (c->receiving)
-		return 0;
-	c->receiving = 1;
-	return c->line.state == LINE_READY ? c->way->ops->receive(c->way) : 0;
+	c->wanted = most;
+	return c->line.state == LINE_READY ? c->way->ops->receive(c->way, most) : 0;
+}
+
+long
+hub_client_wants(const struct hub_client *c)
+{
+	return c->wanted;
 }
 
 static struct held *
@@ -661,13 +738,16 @@ hub_client_c2d(const struct hub_client *c, uint64_t tag)
 }
 
 int
-hub_client_settle(struct hub_client *c, uint64_t tag, struct hf_error *e)
+hub_client_settle(struct hub_client *c, uint64_t tag, enum hub_answer how, struct hf_error *e)
 {
 	struct held *r = find(c, tag);
 
 	if (r == NULL || r->done)
 		return err_set(
 		    e, HF_ERR_ARGS, "no cloud-to-device message waits to be settled under tag %" PRIu64, tag);
-	r->done = 1;
+	if (how != HUB_COMPLETE && !r->answers)
+		return err_set(e, HF_ERR_UNSUPPORTED,
+		    "a message that came over MQTT can only be completed; one that is not settled comes again after a while");
+	r->done = how;
 	return 0;
 }

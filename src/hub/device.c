@@ -12,7 +12,20 @@
 #define DPS_AFTER   (20 * 60000) /* ms without a hub before DPS is asked again */
 #define ID_SPAN	    65535
 
-enum step { SIGN, SIGNING, OPEN, OPENING, UP, RENEWING, DRAIN, CLOSING, REGISTER, REGISTERING, BROKEN };
+enum step {
+	SIGN,
+	SIGNING,
+	OPEN,
+	OPENING,
+	UP,
+	RENEWING,
+	DRAIN,
+	CLOSING,
+	ASLEEP,
+	REGISTER,
+	REGISTERING,
+	BROKEN
+};
 
 void
 hub_device_init(struct hub_device *d, int signs, int may_register, uint64_t seed, struct moment now)
@@ -179,6 +192,23 @@ opening(struct hub_device *d, struct moment now)
 	return d->early ? say_next(d) : HUB_ASK_WAIT;
 }
 
+/* Where to go on from, once there is no connection. */
+static void
+come_back(struct hub_device *d, int64_t at, struct moment now)
+{
+	d->step = d->signs && now.wall + 60 >= d->token_until ? SIGN : OPEN;
+	d->at = at;
+}
+
+static enum hub_ask
+asleep(struct hub_device *d, struct moment now)
+{
+	if (d->next == d->tail && !d->awake)
+		return wait_until(d, NEVER);
+	come_back(d, now.ms, now);
+	return hub_device_next(d, now);
+}
+
 enum hub_ask
 hub_device_next(struct hub_device *d, struct moment now)
 {
@@ -197,6 +227,8 @@ hub_device_next(struct hub_device *d, struct moment now)
 		return drain(d, now);
 	case UP:
 		return send_next(d, now);
+	case ASLEEP:
+		return asleep(d, now);
 	case REGISTER:
 		return ask(d, REGISTERING, HUB_ASK_REGISTER);
 	case BROKEN:
@@ -256,9 +288,47 @@ hub_device_opened(struct hub_device *d, struct moment now)
 	d->step = UP;
 	d->up = 1;
 	d->up_since = now.ms;
-	d->asked_dps = 0;
 	if (!d->early)
 		d->next = d->head;
+}
+
+void
+hub_device_welcome(struct hub_device *d)
+{
+	d->asked_dps = 0;
+}
+
+void
+hub_device_renewed(struct hub_device *d, int64_t signed_at, int64_t token_until)
+{
+	if (d->step != RENEWING)
+		return;
+	d->token_until = token_until;
+	d->renew_at = signed_at + (token_until - signed_at) * 4 / 5;
+	d->step = UP;
+}
+
+void
+hub_device_sleeps(struct hub_device *d)
+{
+	d->step = ASLEEP;
+	d->awake = 0;
+	d->next = d->head;
+}
+
+int
+hub_device_is_asleep(const struct hub_device *d)
+{
+	return d->step == ASLEEP && !d->awake;
+}
+
+int
+hub_device_wake(struct hub_device *d)
+{
+	int asleep = hub_device_is_asleep(d);
+
+	d->awake = 1;
+	return asleep;
 }
 
 void
@@ -291,14 +361,6 @@ ask_dps(struct hub_device *d, struct moment now)
 	d->down_since = now.ms;
 	d->step = REGISTER;
 	return 1;
-}
-
-/* Where to go on from, once there is no connection. */
-static void
-come_back(struct hub_device *d, int64_t at, struct moment now)
-{
-	d->step = d->signs && now.wall + 60 >= d->token_until ? SIGN : OPEN;
-	d->at = at;
 }
 
 void

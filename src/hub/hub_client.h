@@ -38,7 +38,7 @@ struct hub_device {
 	int again; /* the message was said before: DUP */
 	int fault; /* of ASK_CLOSE: the connection has gone bad, `last` says how */
 	/* private */
-	int step, tries, signs, may_register, asked_dps, up, early;
+	int step, tries, signs, may_register, asked_dps, up, early, awake;
 	int64_t at, token_until, renew_at, ack_by, up_since, down_since;
 	struct coin coin;
 	struct hub_message **ring; /* by sequence number, modulo cap (a power of two) */
@@ -58,6 +58,14 @@ void hub_device_signed(struct hub_device *, int64_t signed_at, int64_t token_unt
 void hub_device_early(struct hub_device *); /* events may be sent before the hub has let us in */
 void hub_device_waits(struct hub_device *, struct moment); /* opening goes on, over another transport */
 void hub_device_opened(struct hub_device *, struct moment);
+void
+hub_device_welcome(struct hub_device *); /* the hub believes us: DPS may be asked again, should it cease to */
+/* A new token that the hub heard at once, or hears with the next request. */
+void hub_device_renewed(struct hub_device *, int64_t signed_at, int64_t token_until);
+/* The connection has ended, and is made again when there is something to send, or on waking. */
+void hub_device_sleeps(struct hub_device *);
+int hub_device_is_asleep(const struct hub_device *);
+int hub_device_wake(struct hub_device *); /* 1: it was asleep */
 int hub_device_is_up(const struct hub_device *);
 void hub_device_lost(struct hub_device *, const struct hf_error *why, struct moment); /* why NULL: as asked */
 void hub_device_refused(struct hub_device *, const struct hf_error *why, struct moment); /* "not you" */
@@ -74,6 +82,7 @@ struct hub_settings {
 	const char *trust;
 	struct transports transports;
 	int early;			/* MQTT: events travel behind CONNECT */
+	int64_t poll_ms;		/* HTTPS: how often messages are asked for */
 	const struct dps_settings *dps; /* NULL: DPS is never asked. Lent */
 	const struct dps_state
 	    *state;	  /* copied; its wrapped key is kept before the first signature. NULL: none */
@@ -84,7 +93,7 @@ enum hub_happened {
 	HUB_NOTHING,
 	HUB_CONNECTED,
 	HUB_DISCONNECTED,
-	HUB_SENT,
+	HUB_SENT,    /* the hub has stored it; or never will: why */
 	HUB_C2D,     /* hub_client_c2d() has it */
 	HUB_SETTLED, /* the answer is on its way to the hub; or not: why */
 	HUB_MOVED,
@@ -99,12 +108,13 @@ void hub_client_step(struct hub_client *, struct moment);
 /* One thing that happened, with its tag, and why (NULL, or lent until the next call). HUB_DISCONNECTED and HUB_OVER: the error is in the
  * device's last and err. HUB_MOVED: the assignment is new. */
 enum hub_happened hub_client_next(struct hub_client *, uint64_t *tag, const struct hf_error **why);
-/* Asks for messages from now on: 0 or HF_ERR_MEMORY. */
-int hub_client_receive(struct hub_client *);
+/* Asks for so many messages from now on, HUB_ANY for all: 0 or HF_ERR_MEMORY. And how many of them have not come. */
+int hub_client_receive(struct hub_client *, long most);
+long hub_client_wants(const struct hub_client *);
 /* Lent until it is settled. NULL: no such message. */
 const struct hub_c2d *hub_client_c2d(const struct hub_client *, uint64_t tag);
-/* It is done with; the next step says so. HF_ERR_ARGS: no such message. */
-int hub_client_settle(struct hub_client *, uint64_t tag, struct hf_error *);
+/* The next step says so. HF_ERR_ARGS: no such message; HF_ERR_UNSUPPORTED: it cannot be said over MQTT. */
+int hub_client_settle(struct hub_client *, uint64_t tag, enum hub_answer, struct hf_error *);
 const struct dps_assignment *hub_client_assignment(const struct hub_client *);
 int64_t hub_client_deadline(const struct hub_client *);
 void hub_client_watch(struct hub_client *, struct watch *);

@@ -11,6 +11,7 @@ struct way_mqtt {
 	struct mqtt mqtt;
 	const struct hub_who *who;
 	struct buf topic;
+	int receiving;
 	struct buf settled; /* packet ids that were acknowledged, and are yet to be told */
 };
 
@@ -31,10 +32,14 @@ send_event(struct hub_way *w, const struct hub_event *v, uint16_t id, int again)
 }
 
 static int
-receive(struct hub_way *w)
+receive(struct hub_way *w, long most)
 {
 	struct way_mqtt *m = (struct way_mqtt *)w;
 
+	(void)most; /* the hub cannot be told */
+	if (m->receiving)
+		return 0;
+	m->receiving = 1;
 	buf_clear(&m->topic);
 	if (hub_mqtt_put_filter(&m->topic, m->who->device) < 0 || buf_str(&m->topic) == NULL)
 		return HF_ERR_MEMORY;
@@ -42,10 +47,12 @@ receive(struct hub_way *w)
 }
 
 static int
-settle(struct hub_way *w, uint64_t delivery)
+settle(struct hub_way *w, uint64_t delivery, const struct hub_c2d *c2d, enum hub_answer how)
 {
 	struct way_mqtt *m = (struct way_mqtt *)w;
 
+	(void)c2d;
+	(void)how;
 	if (buf_put(&m->settled, &delivery, sizeof(delivery)) < 0)
 		return HF_ERR_MEMORY;
 	return delivery == 0 ? 0 : mqtt_puback(&m->mqtt, (uint16_t)delivery);

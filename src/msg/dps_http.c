@@ -2,6 +2,7 @@
 #include "base/str.h"
 #include "base/url.h"
 #include "msg/dps.h"
+#include "target.h"
 
 #define JSON "application/json; charset=utf-8"
 
@@ -67,92 +68,25 @@ fail:
 	return rc;
 }
 
-/* A request's target: up to five segments between slashes, and the query. */
-#define SEGMENTS 5
-struct target {
-	struct url_pair segment[SEGMENTS]; /* value and vlen */
-	size_t count;
-	const char *query, *end;
-};
-
-static int
-split(struct target *t, const char *s)
-{
-	size_t path = strcspn(s, "?"), n;
-	const char *stop = s + path;
-
-	memset(t, 0, sizeof(*t));
-	t->end = s + strlen(s);
-	t->query = *stop == '?' ? stop + 1 : stop;
-	while (s < stop && *s == '/') {
-		s++;
-		if (s == stop)
-			break;
-		if (t->count == SEGMENTS)
-			return 0;
-		n = strcspn(s, "/?");
-		t->segment[t->count++] = (struct url_pair){ .value = s, .vlen = n };
-		s += n;
-	}
-	return s == stop;
-}
-
-static int
-is(const struct target *t, size_t i, const char *word)
-{
-	return i < t->count && str_eqin(word, t->segment[i].value, t->segment[i].vlen);
-}
-
 int
 dps_http_is(const char *target)
 {
 	struct target t;
 
-	if (!split(&t, target) || t.count < 3 || !is(&t, 1, "registrations"))
+	if (!target_get(&t, target) || t.count < 3 || t.count > 5 || !target_is(&t, 1, "registrations"))
 		return 0;
-	return !is(&t, 0, "registrations") && !is(&t, 0, "enrollments") && !is(&t, 0, "enrollmentGroups");
-}
-
-static int
-get_segment(char *dst, size_t cap, const struct url_pair *s, const char *what, struct hf_error *e)
-{
-	struct buf b = { 0 };
-	int rc = url_get(&b, s->value, s->vlen);
-
-	if (rc == 0 && buf_size(&b) == 0)
-		rc = HF_ERR_ARGS;
-	if (rc == 0)
-		rc = str_copy(dst, cap, buf_data(&b), buf_size(&b));
-	buf_free(&b);
-	if (rc == HF_ERR_MEMORY)
-		return err_memory(e);
-	return rc == 0 ? 0 : err_set(e, HF_ERR_PROTOCOL, "the path's %s cannot be one", what);
+	return !target_is(&t, 0, "registrations") && !target_is(&t, 0, "enrollments") &&
+	       !target_is(&t, 0, "enrollmentGroups");
 }
 
 static enum dps_op
 op_of(const struct target *t, const char *method)
 {
-	if (t->count == 4 && is(t, 3, "register") && strcmp(method, "PUT") == 0)
+	if (t->count == 4 && target_is(t, 3, "register") && strcmp(method, "PUT") == 0)
 		return DPS_REGISTER;
-	if (t->count == 5 && is(t, 3, "operations") && strcmp(method, "GET") == 0)
+	if (t->count == 5 && target_is(t, 3, "operations") && strcmp(method, "GET") == 0)
 		return DPS_POLL;
 	return t->count == 3 && strcmp(method, "POST") == 0 ? DPS_LOOKUP : 0;
-}
-
-static int
-get_api(struct dps_who *w, const struct target *t, struct hf_error *e)
-{
-	const char *p = t->query;
-	struct url_pair pair;
-
-	while (url_next(&p, t->end, &pair) == 1) {
-		if (!str_eqin("api-version", pair.key, pair.klen))
-			continue;
-		if (dps_is_api(pair.value, pair.vlen))
-			return str_copy(w->api, sizeof(w->api), pair.value, pair.vlen);
-		return err_set(e, HF_ERR_PROTOCOL, "the query's api-version is not a date");
-	}
-	return err_set(e, HF_ERR_PROTOCOL, "the query has no api-version");
 }
 
 int
@@ -165,14 +99,14 @@ dps_http_get_request(
 
 	memset(w, 0, sizeof(*w));
 	memset(q, 0, sizeof(*q));
-	if (!dps_http_is(m->target) || !split(&t, m->target) || (q->op = op_of(&t, m->method)) == 0)
+	if (!dps_http_is(m->target) || !target_get(&t, m->target) || (q->op = op_of(&t, m->method)) == 0)
 		return err_set(e, HF_ERR_PROTOCOL, "DPS has no such method and path");
-	if ((rc = get_segment(w->scope, sizeof(w->scope), &t.segment[0], "scope", e)) < 0 ||
-	    (rc = get_segment(w->id, sizeof(w->id), &t.segment[2], "registration id", e)) < 0 ||
-	    (rc = get_api(w, &t, e)) < 0)
+	if ((rc = target_segment(&t, 0, w->scope, sizeof(w->scope), "scope", e)) < 0 ||
+	    (rc = target_segment(&t, 2, w->id, sizeof(w->id), "registration id", e)) < 0 ||
+	    (rc = target_api(&t, w->api, e)) < 0)
 		return rc;
 	if (q->op == DPS_POLL &&
-	    (rc = get_segment(q->operation, sizeof(q->operation), &t.segment[4], "operation id", e)) < 0)
+	    (rc = target_segment(&t, 4, q->operation, sizeof(q->operation), "operation id", e)) < 0)
 		return rc;
 	if ((rc = dps_get_request_body(m->body, m->len, q, e)) < 0)
 		return rc;

@@ -1,8 +1,9 @@
-/* What a device and its IoT Hub say to each other; hub_mqtt.c says how it is written in MQTT. */
+/* What a device and its IoT Hub say to each other; hub_mqtt.c and hub_http.c say how it is written on each wire. */
 #ifndef MSG_HUB_H
 #define MSG_HUB_H
 #include "base/buf.h"
 #include "base/err.h"
+#include "http/http.h"
 #include "mqtt/mqtt.h"
 
 #define HUB_API	      "2021-04-12"
@@ -41,8 +42,15 @@ struct hub_c2d {
 	struct hub_event message; /* `to` and `expiry` are among its system properties */
 	char
 	    ack[9]; /* the feedback that its sender wants: none, positive, negative, full; "" when not said */
+	char lock[64];	     /* HTTPS: names this delivery in its answer; "" elsewhere */
+	int64_t sequence;    /* HTTPS and AMQP: in the device's queue; 0 elsewhere */
+	int64_t enqueued_ms; /* the same; Unix time */
+	int deliveries;	     /* the same: how often it came before and was abandoned */
 };
 void hub_c2d_fini(struct hub_c2d *);
+/* What a device says of one: done with; again later; never again. */
+enum hub_answer { HUB_COMPLETE = 1, HUB_ABANDON, HUB_REJECT };
+#define HUB_ANY (-1L) /* as a number of messages that are wanted: all that come */
 
 int hub_mqtt_put_who(struct mqtt *, const struct hub_who *, unsigned keep_alive, int clean);
 int hub_mqtt_get_who(const struct mqtt_connect *, struct hub_who *, struct hf_error *);
@@ -56,4 +64,42 @@ int hub_mqtt_put_filter(struct buf *, const char *device);
 int hub_mqtt_put_c2d(struct buf *, const char *device, const struct hub_c2d *);
 /* Reads topic and body. 0; HF_ERR_PROTOCOL: no message for this device, or malformed; HF_ERR_MEMORY. */
 int hub_mqtt_get_c2d(const struct mqtt_publish *, const char *device, struct hub_c2d *, struct hf_error *);
+
+/*
+ * HTTPS: each request says who, and is answered by itself. Properties are headers, and so must be such as headers can carry; a batch
+ * is JSON, which carries any text but has no system properties.
+ */
+#define HUB_BATCH_COUNT 500
+#define HUB_BATCH_BYTES (255 * 1024) /* of JSON; the hub takes 256 KiB */
+enum hub_http_op { HUB_HTTP_EVENT = 1, HUB_HTTP_BATCH, HUB_HTTP_RECEIVE, HUB_HTTP_SETTLE };
+struct hub_http_request {
+	enum hub_http_op op;
+	enum hub_answer answer; /* SETTLE */
+	char lock[64];		/* SETTLE */
+};
+int hub_http_is(const char *target); /* does it belong to a hub's device side? 1 or 0 */
+/* Can it be said by headers (alone), or as an item of a batch? 1 or 0. */
+int hub_http_in_headers(const struct hub_event *);
+int hub_http_in_batch(const struct hub_event *);
+/* Requests. 0, HF_ERR_MEMORY, or HF_ERR_STATE: wait, as http_say() does. */
+int hub_http_put_event(struct http *, const struct hub_who *, const struct hub_event *);
+int hub_http_put_batch(struct http *, const struct hub_who *, const struct buf *items);
+int hub_http_put_receive(struct http *, const struct hub_who *);
+int hub_http_put_settle(struct http *, const struct hub_who *, const char *lock, enum hub_answer);
+/* Appends an item: items are an array without its brackets. 0 or HF_ERR_MEMORY. */
+int hub_http_put_item(struct buf *items, const struct hub_event *);
+/* What is asked, and who asks: host, device, module, token. */
+int hub_http_get_request(
+    const struct http_message *, struct hub_who *, struct hub_http_request *, struct hf_error *);
+int hub_http_get_event(const struct http_message *, struct hub_event *, struct hf_error *);
+/* Calls fn for each event of a batch, in order, until it answers non-zero, which is then the answer. */
+int hub_http_get_batch(
+    const struct http_message *, int (*fn)(void *, const struct hub_event *), void *, struct hf_error *);
+/* Answers. A refusal has the service's code (its thousands are the status), its name and a sentence. */
+int hub_http_put_done(struct http *); /* 204 */
+int hub_http_put_c2d(struct http *, const struct hub_c2d *);
+int hub_http_get_c2d(const struct http_message *, struct hub_c2d *, struct hf_error *);
+int hub_http_put_refusal(struct http *, int service, const char *sentence, const char *tracking);
+/* Of a status that is no success: code, status, service code and sentence into the error. */
+int hub_http_get_refusal(const struct http_message *, struct hf_error *);
 #endif

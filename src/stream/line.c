@@ -57,6 +57,12 @@ prefer(struct transports *t, size_t at)
 	t->by[0] = first;
 }
 
+int
+line_stands(const struct line *l)
+{
+	return l->state == LINE_OPENING && tls_ready(l->pump.stream);
+}
+
 void
 line_ready(struct line *l)
 {

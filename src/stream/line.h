@@ -46,6 +46,7 @@ int line_name(struct line *, const char *host_port, struct hf_error *);
 enum transport line_transport(const struct line *); /* that which is tried, or in use */
 /* Opens. The engine is lent until line_close(). */
 int line_dial(struct line *, struct tls_conf *, struct engine *, struct moment, struct hf_error *);
+int line_stands(const struct line *); /* it is opening, and the peer can be spoken to: 1 or 0 */
 /* The service has let us in: this transport is the first to be tried from now on. */
 void line_ready(struct line *);
 void line_close(struct line *);

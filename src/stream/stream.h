@@ -30,8 +30,9 @@ ssize_t stream_write(struct stream *, const void *, size_t);
 void stream_wait(struct stream *, int want, int *fd, short *events);
 void stream_close(struct stream *); /* NULL is fine */
 
-/* tcp.c: a connection made by name. getaddrinfo runs on the worker (NULL: here); addresses are tried in their order.
- * `*.localhost` is loopback without asking (RFC 6761). TCP_NODELAY always. The error sentence names host, port and address. */
+/* tcp.c: a connection made by name. getaddrinfo runs on the worker (NULL: here). Of several addresses the first that takes the connection
+ * is used: families take turns, and the next is tried at once when one fails, or beside it after 250 ms (RFC 8305; tcp_race.c).
+ * `*.localhost` is loopback without asking (RFC 6761). TCP_NODELAY always. The error sentence names host, port and addresses. */
 int tcp_connect(struct stream **, struct work *, const char *host, uint16_t port, struct hf_error *);
 int tcp_from_fd(struct stream **, int fd, const char *peer, struct hf_error *); /* takes the descriptor */
 
@@ -46,12 +47,16 @@ pair_cut(struct stream *, int64_t after_bytes); /* both ends fail once so many m
  */
 struct tls_conf; /* counted: free it any time, streams made from it keep what they need */
 /* Client. trust: CA file replacing the system's, or NULL. chain/key: our certificate (leaf first) and key, or NULL. The
- * certificate is checked against the key here, before any socket is opened. */
+ * certificate is checked against the key here, before any socket is opened. A connection to the same host as the one before it is offered
+ * that one's session. */
 int tls_conf_client(
     struct tls_conf **, const char *trust, STACK_OF(X509) * chain, EVP_PKEY *key, struct hf_error *);
 /* Server. Asks for a client certificate, takes any or none: tls_peer() hands it to whoever judges. max: 0, or
- * TLS1_2_VERSION. Tickets are off. */
+ * TLS1_2_VERSION. Each connection has a whole handshake, until tls_conf_resume(). */
 int tls_conf_server(struct tls_conf **, STACK_OF(X509) * chain, EVP_PKEY *key, int max, struct hf_error *);
+/* Server: sessions may be resumed for so many seconds. They are kept here, the client's chain with them, the oldest of more than so many
+ * is forgotten; tls_peer() answers as at the first handshake, and whoever judges judges anew. */
+void tls_conf_resume(struct tls_conf *, long sessions, long seconds);
 void tls_conf_free(struct tls_conf *);
 /* Takes `under`, at failure too. host: the name to verify and to ask for (SNI; an IP address is verified as one), NULL on a
  * server. work: handshake calls run there (a key that blocks); NULL: on the caller's thread. */
@@ -59,8 +64,9 @@ int tls_open(struct stream **, struct tls_conf *, struct stream *under, const ch
     struct hf_error *);
 /* The peer's certificates, leaf first; NULL when it showed none. Lent. */
 STACK_OF(X509) * tls_peer(struct stream *);
-int tls_ready(struct stream *);		  /* 1 once the handshake is over */
+int tls_ready(struct stream *); /* 1 once the handshake is over, or where there is none, for it is not TLS */
 const char *tls_version(struct stream *); /* "TLSv1.3"; NULL before that, and of what is no TLS. Lent. */
+int tls_resumed(struct stream *);	  /* 1 after a handshake that went on with an earlier session */
 
 /*
  * proxy.c: a tunnel through an HTTP proxy (CONNECT, RFC 9110 section 9.3.6). Takes `under`, a connection with the proxy, at failure too.

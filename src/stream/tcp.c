@@ -1,4 +1,4 @@
-#include "stream/stream.h"
+#include "stream/tcp_race.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,8 +13,6 @@
 
 #include "base/str.h"
 
-#define SYN_RETRIES 3 /* an address that never answers is given up after 15 seconds */
-
 struct lookup {
 	struct job job;
 	char host[256];
@@ -26,12 +24,11 @@ struct tcp {
 	struct stream s;
 	struct work *work;
 	struct lookup *lookup; /* out on the worker */
-	struct addrinfo *list, *at;
-	const struct addrinfo *tried; /* whose socket fd is */
+	struct race *race;     /* while it is not connected */
 	char host[256];
 	char name[400]; /* HOST port N (ADDR), for sentences */
 	uint16_t port;
-	int fd, up;
+	int fd;
 };
 
 static int
@@ -77,105 +74,43 @@ static int
 looked_up(struct tcp *t)
 {
 	struct lookup *l = t->lookup;
+	struct addrinfo *list = l->list;
 	const char *reason = gai_strerror(l->code);
 	char text[128];
 
 	t->lookup = NULL;
-	t->list = t->at = l->list;
 	l->list = NULL;
 	if (l->code == EAI_SYSTEM && strerror_r(l->saved_errno, text, sizeof text) == 0)
 		reason = text;
 	if (l->code != 0)
 		err_set(&t->s.err, HF_ERR_NET, "look up %s: %s; check the name and this machine's DNS",
 		    t->host, reason);
+	else
+		race_new(&t->race, list, t->host, t->port, &t->s.err);
 	lookup_free(&l->job);
-	return t->at == NULL ? STREAM_ERR : 0;
+	return t->race == NULL ? STREAM_ERR : 0;
 }
 
-static const char *
-hint(int code)
-{
-	switch (code) {
-	case ECONNREFUSED:
-		return "; is the service running there?";
-	case ENETUNREACH:
-	case EHOSTUNREACH:
-		return "; is this machine on the network?";
-	case ETIMEDOUT:
-		return "; does a firewall stand between?";
-	default:
-		return "";
-	}
-}
-
-/* This address did not work: says why, once, and leaves it. */
-static void
-give_up(struct tcp *t, int code)
-{
-	char reason[128];
-
-	if (strerror_r(code, reason, sizeof reason) != 0)
-		str_fmt(reason, sizeof reason, "error %d", code);
-	err_set(&t->s.err, HF_ERR_NET, "connect to %s: %s%s", t->name, reason, hint(code));
-}
-
-/* The former socket is closed only now, so that this one has another number: whoever waits shall see that it is new. */
-static int
-open_socket(struct tcp *t)
-{
-	const struct addrinfo *a = t->at;
-	const int on = 1, retries = SYN_RETRIES;
-	int former = t->fd;
-	char addr[64];
-
-	if (getnameinfo(a->ai_addr, a->ai_addrlen, addr, sizeof addr, NULL, 0, NI_NUMERICHOST) != 0)
-		str_fmt(addr, sizeof addr, "?");
-	str_fmt(t->name, sizeof t->name, "%s port %u (%s)", t->host, t->port, addr);
-	t->fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	t->tried = a;
-	if (former >= 0)
-		close(former);
-	if (t->fd < 0)
-		return -1;
-	setsockopt(t->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	setsockopt(t->fd, IPPROTO_TCP, TCP_SYNCNT, &retries, sizeof retries);
-	return 0;
-}
-
-/* Asked again while under way, connect() tells how it went. */
-static int
-try_address(struct tcp *t)
-{
-	if (t->tried != t->at && open_socket(t) < 0)
-		return errno;
-	if (connect(t->fd, t->at->ai_addr, t->at->ai_addrlen) == 0 || errno == EISCONN)
-		return 0;
-	return errno == EALREADY || errno == EINTR ? EINPROGRESS : errno;
-}
-
+/* The race is freed only once there is a socket that has another number: whoever waits shall see that it is new. */
 static ssize_t
 drive(struct tcp *t)
 {
-	int code;
+	ssize_t r;
 
-	if (t->up)
+	if (t->fd >= 0)
 		return 0;
 	if (t->lookup != NULL && !job_done(t->work, &t->lookup->job))
 		return STREAM_WANT_WORK;
 	if (t->lookup != NULL && looked_up(t) < 0)
 		return STREAM_ERR;
-	for (; t->at != NULL; t->at = t->at->ai_next) {
-		code = try_address(t);
-		if (code == EINPROGRESS)
-			return STREAM_WANT_WRITE;
-		if (code == 0) {
-			t->up = 1;
-			err_clear(&t->s.err);
-			return 0;
-		}
-		give_up(t, code);
-	}
-	return STREAM_ERR;
+	if (t->s.err.code != 0)
+		return STREAM_ERR;
+	if ((r = race_run(t->race, t->name, &t->s.err)) < 0)
+		return r;
+	t->fd = (int)r;
+	race_free(t->race);
+	t->race = NULL;
+	return 0;
 }
 
 static ssize_t
@@ -222,6 +157,10 @@ tcp_wait(struct stream *s, int want, int *fd, short *events)
 {
 	struct tcp *t = (struct tcp *)s;
 
+	if (t->race != NULL) {
+		race_wait(t->race, fd, events);
+		return;
+	}
 	*fd = want == STREAM_WANT_WORK ? work_fd(t->work) : t->fd;
 	*events = want == STREAM_WANT_WRITE ? POLLOUT : POLLIN;
 }
@@ -233,8 +172,7 @@ tcp_close(struct stream *s)
 
 	if (t->lookup != NULL)
 		job_drop(t->work, &t->lookup->job);
-	if (t->list != NULL)
-		freeaddrinfo(t->list);
+	race_free(t->race);
 	if (t->fd >= 0)
 		close(t->fd);
 	free(t);
@@ -266,6 +204,8 @@ int
 tcp_connect(struct stream **out, struct work *work, const char *host, uint16_t port, struct hf_error *err)
 {
 	struct tcp *t = calloc(1, sizeof *t);
+	struct addrinfo *list;
+	int r;
 
 	if (t == NULL)
 		return err_memory(err);
@@ -277,10 +217,11 @@ tcp_connect(struct stream **out, struct work *work, const char *host, uint16_t p
 		err_set(err, HF_ERR_ARGS, "'%.300s' cannot be a host's name", host);
 		goto fail;
 	}
-	if (resolve(is_localhost(host) ? "127.0.0.1" : host, port, AI_NUMERICHOST, &t->list) != 0)
-		t->list = NULL;
-	t->at = t->list;
-	if (t->list == NULL && ask_resolver(t, err) < 0)
+	if (resolve(is_localhost(host) ? "127.0.0.1" : host, port, AI_NUMERICHOST, &list) != 0)
+		r = ask_resolver(t, err);
+	else
+		r = race_new(&t->race, list, t->host, port, err);
+	if (r < 0)
 		goto fail;
 	*out = &t->s;
 	return 0;
@@ -302,7 +243,6 @@ tcp_from_fd(struct stream **out, int fd, const char *peer, struct hf_error *err)
 	}
 	t->s.ops = &tcp_ops;
 	t->fd = fd;
-	t->up = 1;
 	str_fmt(t->name, sizeof t->name, "%s", peer);
 	if ((flags = fcntl(fd, F_GETFL)) < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
 	    fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {

@@ -142,7 +142,8 @@ read_failed(struct tls *t)
 	if (c->eof)
 		return closed(t, "without TLS's goodbye");
 	err_clear(&t->s.err); /* the peer's reason says more than that it took no more bytes */
-	tls_why(c->ssl, c->peer, &t->s.err);
+	tls_why(c, &t->s.err);
+	tls_session_drop(c);
 	return STREAM_ERR;
 }
 
@@ -190,7 +191,8 @@ write_failed(struct tls *t)
 	c->state = TLS_FAILED;
 	if (c->err.code != 0)
 		return fail(t, &c->err);
-	tls_why(c->ssl, c->peer, &t->s.err);
+	tls_why(c, &t->s.err);
+	tls_session_drop(c);
 	return STREAM_ERR;
 }
 
@@ -293,13 +295,19 @@ fail:
 int
 tls_ready(struct stream *s)
 {
-	return s->ops == &tls_ops && ((struct tls *)s)->core->under != NULL;
+	return s->ops != &tls_ops || ((struct tls *)s)->core->under != NULL;
 }
 
 const char *
 tls_version(struct stream *s)
 {
-	return tls_ready(s) ? SSL_get_version(((struct tls *)s)->core->ssl) : NULL;
+	return s->ops == &tls_ops && tls_ready(s) ? SSL_get_version(((struct tls *)s)->core->ssl) : NULL;
+}
+
+int
+tls_resumed(struct stream *s)
+{
+	return tls_ready(s) && SSL_session_reused(((struct tls *)s)->core->ssl);
 }
 
 /* On a server OpenSSL keeps the leaf apart. */
@@ -325,7 +333,7 @@ STACK_OF(X509) * tls_peer(struct stream *s)
 {
 	struct tls *t = (struct tls *)s;
 
-	if (!tls_ready(s))
+	if (s->ops != &tls_ops || !tls_ready(s))
 		return NULL;
 	if (!SSL_is_server(t->core->ssl))
 		return SSL_get_peer_cert_chain(t->core->ssl);

@@ -1,39 +1,9 @@
 #include "stream/tls_local.h"
 
-#include <errno.h>
 #include <openssl/err.h>
-#include <openssl/x509v3.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "hsm/key.h"
-
-static int
-load_trust(SSL_CTX *ctx, const char *file, struct hf_error *err)
-{
-	if (access(file, R_OK) < 0)
-		return err_sys(err, HF_ERR_IO, "trust: cannot read %s", file);
-	if (SSL_CTX_load_verify_file(ctx, file) != 1)
-		return err_ssl(err, HF_ERR_ARGS, "trust: no CA certificates (PEM) in %s", file);
-	X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ctx), X509_V_FLAG_PARTIAL_CHAIN);
-	return 0;
-}
-
-/* The hashed folder is read one certificate at a time, when needed; the bundle would be parsed whole. */
-static int
-load_system_trust(SSL_CTX *ctx, struct hf_error *err)
-{
-	const char *dir = X509_get_default_cert_dir(), *file = X509_get_default_cert_file();
-	struct stat st;
-
-	if (stat(dir, &st) == 0 && S_ISDIR(st.st_mode) && SSL_CTX_load_verify_dir(ctx, dir) == 1)
-		return 0;
-	if (SSL_CTX_load_verify_file(ctx, file) == 1)
-		return 0;
-	return err_ssl(err, HF_ERR_IO,
-	    "this machine has no CA certificates in %s or %s; give a file with --trust", dir, file);
-}
 
 static int
 use_identity(SSL_CTX *ctx, STACK_OF(X509) * chain, EVP_PKEY *key, struct hf_error *err)
@@ -71,6 +41,8 @@ conf_new(struct tls_conf **out, int server, struct hf_error *err)
 	if (c == NULL)
 		return err_memory(err);
 	ERR_clear_error();
+	pthread_mutex_init(&c->lock, NULL);
+	c->refs = 1;
 	c->server = server;
 	c->ctx = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
 	if (c->ctx == NULL || SSL_CTX_set_min_proto_version(c->ctx, TLS1_2_VERSION) != 1) {
@@ -96,9 +68,10 @@ tls_conf_client(
 	if (conf_new(&c, 0, err) < 0)
 		return err->code;
 	SSL_CTX_set_verify(c->ctx, SSL_VERIFY_PEER, NULL);
+	tls_session_init(c);
 	if (chain != NULL && use_identity(c->ctx, chain, key, err) < 0)
 		goto fail;
-	if ((trust != NULL ? load_trust(c->ctx, trust, err) : load_system_trust(c->ctx, err)) < 0)
+	if ((trust != NULL ? tls_trust_file(c, trust, err) : tls_trust_system(c, err)) < 0)
 		goto fail;
 	*out = c;
 	return 0;
@@ -145,8 +118,10 @@ fail:
 void
 tls_conf_free(struct tls_conf *c)
 {
-	if (c == NULL)
+	if (c == NULL || atomic_fetch_sub(&c->refs, 1) > 1)
 		return;
+	SSL_SESSION_free(c->session);
 	SSL_CTX_free(c->ctx);
+	pthread_mutex_destroy(&c->lock);
 	free(c);
 }

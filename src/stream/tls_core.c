@@ -125,14 +125,20 @@ handshake(struct job *job)
 	else if (SSL_get_error(c->ssl, r) != SSL_ERROR_WANT_READ)
 		c->state = TLS_FAILED;
 	if (c->state == TLS_FAILED)
-		tls_why(c->ssl, c->peer, &c->err);
+		tls_why(c, &c->err);
+	else if (c->state == TLS_READY)
+		tls_session_again(c);
 	ERR_clear_error();
 }
 
+/* What is lost without a goodbye may be resumed since TLS 1.1 (RFC 4346, section 7.2.1); OpenSSL would forget it. */
 void
 tls_core_free(struct tls_core *c)
 {
+	if (c->ssl != NULL)
+		SSL_set_shutdown(c->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(c->ssl);
+	tls_conf_free(c->conf);
 	buf_free(&c->in);
 	buf_free(&c->out);
 	free(c);
@@ -157,7 +163,7 @@ expect(SSL *ssl, const char *host)
 }
 
 int
-tls_core_new(struct tls_core **out, const struct tls_conf *conf, const char *host, struct hf_error *err)
+tls_core_new(struct tls_core **out, struct tls_conf *conf, const char *host, struct hf_error *err)
 {
 	struct tls_core *c = calloc(1, sizeof *c);
 	BIO *bio;
@@ -166,6 +172,8 @@ tls_core_new(struct tls_core **out, const struct tls_conf *conf, const char *hos
 		return err_memory(err);
 	c->job.run = handshake;
 	c->job.free = job_free;
+	c->conf = conf;
+	conf->refs++;
 	ERR_clear_error();
 	c->ssl = SSL_new(conf->ctx);
 	bio = c->ssl == NULL ? NULL : bio_new(c);
@@ -183,6 +191,8 @@ tls_core_new(struct tls_core **out, const struct tls_conf *conf, const char *hos
 		err_ssl(err, HF_ERR_ARGS, "'%s' cannot be a host's name", host);
 		goto fail;
 	}
+	if (!conf->server)
+		tls_session_offer(c);
 	*out = c;
 	return 0;
 fail:

@@ -47,9 +47,9 @@ alert_came(SSL *ssl, const char *peer, int alert, struct hf_error *err)
 }
 
 static void
-not_trusted(const char *peer, long verdict, struct hf_error *err)
+not_trusted(const struct tls_core *c, long verdict, struct hf_error *err)
 {
-	const char *reason = X509_verify_cert_error_string(verdict);
+	const char *reason = X509_verify_cert_error_string(verdict), *peer = c->peer;
 
 	switch (verdict) {
 	case X509_V_ERR_HOSTNAME_MISMATCH:
@@ -64,8 +64,9 @@ not_trusted(const char *peer, long verdict, struct hf_error *err)
 		    "the certificate of %s is refused: %s; is this machine's clock right?", peer, reason);
 		return;
 	default:
-		err_set(err, HF_ERR_TLS, "the certificate of %s is not trusted: %s; give its CA with --trust",
-		    peer, reason);
+		err_set(err, HF_ERR_TLS,
+		    "the certificate of %s is not trusted: %s (by the CAs in %s); give its CA with --trust",
+		    peer, reason, c->conf->trust);
 	}
 }
 
@@ -84,15 +85,17 @@ key_failed(const char *peer, struct hf_error *err)
 }
 
 void
-tls_why(SSL *ssl, const char *peer, struct hf_error *err)
+tls_why(const struct tls_core *c, struct hf_error *err)
 {
+	SSL *ssl = c->ssl;
+	const char *peer = c->peer;
 	unsigned long first = ERR_peek_error(), last = ERR_peek_last_error();
 	int reason = ERR_GET_REASON(first), alert = reason - SSL_AD_REASON_OFFSET;
 
 	if (ERR_GET_LIB(first) == ERR_LIB_SSL && alert >= 0 && alert <= LAST_ALERT)
 		alert_came(ssl, peer, alert, err);
 	else if (ERR_GET_LIB(first) == ERR_LIB_SSL && reason == SSL_R_CERTIFICATE_VERIFY_FAILED)
-		not_trusted(peer, SSL_get_verify_result(ssl), err);
+		not_trusted(c, SSL_get_verify_result(ssl), err);
 	else if (ERR_GET_REASON(last) == ERR_R_EVP_LIB && SSL_get_privatekey(ssl) != NULL)
 		key_failed(peer, err);
 	else if (ERR_GET_LIB(first) == ERR_LIB_SSL && reason == SSL_R_WRONG_VERSION_NUMBER)

@@ -25,21 +25,39 @@ cell() {
 	timeout 60 "${@:2}" >"$1.out" 2>"$1.log" || { echo "$1: status $?: $(tail -n 1 "$1.log")" >>broken; return 1; }
 }
 
-# onboard KIND DPS-TRANSPORT: registers by it, and sends a message by each of the hub's
+to_dps=(mqtt mqtt-ws amqp amqp-ws http) all=(mqtt mqtt-ws http)
+
+# hub NAME TRANSPORT: a message up, and two down: one is completed; the other abandoned, comes again and is rejected (MQTT knows neither)
+hub() {
+	local name=$1 t=$2 id=$1
+	case $name in tpm-*) id=gate ;; esac
+	cell "hub-$name-$t" holdfast send "${device[@]}" --hub-transport "$t" --state "$name.json" --property "way=$t" "by $t" || return 0
+	cell "put-$name-$t" holdfast-emulator --data "$data" c2d "$id" "down $t" --property way="$t" --message-id "1-$t" || return 0
+	cell "get-$name-$t" holdfast receive "${device[@]}" --hub-transport "$t" --state "$name.json" --count 1 --json --timeout 20 || return 0
+	grep -q "\"body\":\"down $t\".*\"message_id\":\"1-$t\".*\"way\":\"$t\"" "get-$name-$t.out" ||
+		echo "get-$name-$t: $(cat "get-$name-$t.out")" >>broken
+	case $t in mqtt*) return 0 ;; esac
+	cell "put-$name-$t" holdfast-emulator --data "$data" c2d "$id" again || return 0
+	cell "abandon-$name-$t" holdfast receive "${device[@]}" --hub-transport "$t" --state "$name.json" --count 1 --answer abandon --timeout 20 || return 0
+	cell "reject-$name-$t" holdfast receive "${device[@]}" --hub-transport "$t" --state "$name.json" --count 1 --answer reject --json --timeout 20 || return 0
+	grep -q '"deliveries":1' "reject-$name-$t.out" || echo "reject-$name-$t: $(cat "reject-$name-$t.out")" >>broken
+}
+
+# onboard KIND DPS-TRANSPORT: registers by it, then talks to its hub by each
 onboard() {
 	local t name=$1-$2
 	as "$1" "$name"
 	cell "dps-$name" holdfast register "${device[@]}" --transport "$2" --state "$name.json" || return 0
-	for t in mqtt mqtt-ws; do
-		cell "hub-$name-$t" holdfast send "${device[@]}" --hub-transport $t --state "$name.json" "by $t" || true
+	for t in "${all[@]}"; do
+		hub "$name" "$t"
 	done
 }
 
-for t in mqtt mqtt-ws amqp amqp-ws http; do
+for t in "${to_dps[@]}"; do
 	certificate "x509-$t" --ca root
 	cat "x509-$t.pem" root.pem >"x509-$t.chain"
 done
-for t in mqtt mqtt-ws amqp amqp-ws http; do
+for t in "${to_dps[@]}"; do
 	onboard symmetric $t & other=$!
 	onboard x509 $t
 	wait $other
@@ -51,10 +69,30 @@ for t in mqtt mqtt-ws; do
 	expect_fail 13 "no TPM over MQTT" holdfast register --tpm="$(tcti gate)" --registration-id gate --transport $t
 done
 [ ! -e broken ] || fail "$(cat broken)"
-for device in {symmetric,x509}-{mqtt,mqtt-ws,amqp,amqp-ws,http}; do
-	[ "$(bodies $device)" = $'by mqtt\nby mqtt-ws' ] || fail "$device: $(bodies $device)"
+for name in $(printf '%s\n' {symmetric,x509}-{mqtt,mqtt-ws,amqp,amqp-ws,http}); do
+	[ "$(bodies "$name")" = "$(printf 'by %s\n' "${all[@]}")" ] || fail "$name: $(bodies "$name")"
 done
-[ "$(bodies gate | sort | uniq -c | tr -s ' ')" = $' 3 by mqtt\n 3 by mqtt-ws' ] || fail "gate: $(bodies gate)"
+[ "$(bodies gate)" = "$(printf 'by %s\n' "${all[@]}" "${all[@]}" "${all[@]}")" ] || fail "gate: $(bodies gate)"
+
+# What MQTT cannot say is said; what HTTPS cannot carry too, and costs nothing that it can.
+as symmetric symmetric-http
+run holdfast-emulator --data "$data" c2d symmetric-http "for nobody"
+expect_fail 13 "can only be completed" holdfast receive "${device[@]}" --state symmetric-http.json --hub-transport mqtt --answer reject --count 1
+run holdfast send "${device[@]}" --state symmetric-http.json --hub-transport http --property 'ü=ü' umlaut
+events --device symmetric-http | tail -n 1 | grep -q '"properties":{"ü":"ü"}' || fail "$(events --device symmetric-http | tail -n 1)"
+run holdfast send "${device[@]}" --state symmetric-http.json --hub-transport http --count 2000 many
+[ "$(bodies symmetric-http | grep -c many)" = 2000 ] || fail "$(bodies symmetric-http | grep -c many) of 2000 arrived"
+for i in $(seq 49); do
+	run holdfast-emulator --data "$data" c2d symmetric-http "$i"
+done
+expect_fail 9 "50 messages wait" holdfast-emulator --data "$data" c2d symmetric-http 50
+expect_fail 9 "no device" holdfast-emulator --data "$data" c2d stranger --hub 127.0.0.3 x
+expect_fail 9 "no hub has a device" holdfast-emulator --data "$data" c2d stranger x
+expect_fail 2 "larger than" holdfast-emulator --data "$data" c2d symmetric-http - < <(head -c 70000 /dev/zero)
+run holdfast receive "${device[@]}" --state symmetric-http.json --hub-transport http --count 25
+[ "$(sed -n '1p;25p' out)" = $'for nobody\n24' ] || fail "$(cat out)"
+run holdfast receive "${device[@]}" --state symmetric-http.json --count 25
+[ "$(sed -n '1p;25p' out)" = $'25\n49' ] || fail "$(cat out)"
 
 # All that MQTT can say behind CONNECT, said without waiting.
 as symmetric symmetric-mqtt
@@ -77,7 +115,6 @@ grep -q "trying mqtt-ws" err || fail "$(cat err)"
 [ "$(bodies symmetric-mqtt | tail -n 1)" = two ] || fail "$(bodies symmetric-mqtt)"
 expect_fail 2 'transport "smoke" is not known' holdfast register "${device[@]}" --transport mqtt,smoke
 expect_fail 2 "named twice" holdfast register "${device[@]}" --transport mqtt,http,mqtt
-expect_fail 13 "reached by mqtt or mqtt-ws" holdfast send "${device[@]}" --hub-transport http x
 expect_fail 2 "proxy" holdfast register "${device[@]}" --proxy smoke:/x
 expect_fail 4 "no-such-file" holdfast register "${device[@]}" --proxy-auth-file no-such-file
 stop_emulator

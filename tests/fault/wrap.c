@@ -33,6 +33,7 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <tss2/tss2_esys.h>
 #include <tss2/tss2_mu.h>
 #include <tss2/tss2_tctildr.h>
@@ -606,13 +607,19 @@ trip_connect(int fd, const struct sockaddr *at, socklen_t n)
 	return r;
 }
 
+/* Everything has two addresses. */
 int trip_getaddrinfo(const char *, const char *, const struct addrinfo *, struct addrinfo **);
 int
 trip_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **out)
 {
+	int numeric = hints->ai_flags & AI_NUMERICHOST, r;
+
 	if (fails(NAME_getaddrinfo))
 		return EAI_AGAIN;
-	return getaddrinfo(hints->ai_flags & AI_NUMERICHOST ? host : "127.0.0.1", port, hints, out);
+	r = getaddrinfo(numeric ? host : "127.0.0.1", port, hints, out);
+	if (r == 0 && getaddrinfo("::1", port, hints, &(*out)->ai_next) != 0)
+		(*out)->ai_next = NULL;
+	return r;
 }
 
 /* waiting, threads, randomness */
@@ -641,6 +648,13 @@ int
 trip_epoll_ctl(int e, int what, int fd, struct epoll_event *event)
 {
 	return what == EPOLL_CTL_ADD && fails(NAME_epoll_ctl) ? no(ENOMEM) : epoll_ctl(e, what, fd, event);
+}
+
+int trip_timerfd_create(int, int);
+int
+trip_timerfd_create(int clock, int flags)
+{
+	return fails(NAME_timerfd_create) ? no(EMFILE) : opened(timerfd_create(clock, flags));
 }
 
 int trip_eventfd(unsigned, int);
@@ -859,6 +873,23 @@ trip_json_pack(const char *fmt, ...)
 	va_start(ap, fmt);
 	library++;
 	v = json_vpack_ex(NULL, 0, fmt, ap);
+	library--;
+	va_end(ap);
+	return v;
+}
+
+json_t *trip_json_sprintf(const char *, ...);
+json_t *
+trip_json_sprintf(const char *fmt, ...)
+{
+	json_t *v;
+	va_list ap;
+
+	if (fails(NAME_json_sprintf))
+		return NULL;
+	va_start(ap, fmt);
+	library++;
+	v = json_vsprintf(fmt, ap);
 	library--;
 	va_end(ap);
 	return v;

@@ -1,6 +1,6 @@
 /*
  * Whole lives of a device, by seeds: bytes are split, delayed, held up and cut, both sides are killed and come back, DPS answers 429 and
- * 503, the owner deletes the device, a TPM is cut off. At the end the device is registered and every message has been delivered, or
+ * 503, the owner deletes the device, a TPM is cut off. At the end the device is registered and every message has been delivered, up and down, or
  * it has been refused for the right reason. The same seed is the same run.
  *
  *	fuzz_talk [--seeds N] [--from S] [-v]
@@ -13,11 +13,13 @@
 #include "base/str.h"
 #include "drive.h"
 
-#define WEATHER	 90000	 /* ms that the weather is bad at most */
-#define HOURS	 7200000 /* the same of a long life, in which tokens end */
-#define LONG	 10	 /* one life in so many */
-#define PATIENCE 240000	 /* ms that a device may need once it is good */
+#define WEATHER 90000	/* ms that the weather is bad at most */
+#define HOURS	7200000 /* the same of a long life, in which tokens end */
+#define LONG	10	/* one life in so many */
+#define PATIENCE                                                                                             \
+	480000 /* ms that a device may need once it is good: a dead line is noticed after 320 s of MQTT silence */
 #define MESSAGES 250
+#define DOWN	 20   /* messages to the device */
 #define AGAIN	 50   /* one seed in so many is run twice and must be the same both times */
 #define IDLE	 2000 /* moments in a row that come at once: something spins */
 
@@ -26,14 +28,17 @@ struct letter {
 	int64_t at; /* when the application sends it */
 	int given, acked, stored;
 };
-enum deed { KILL_DEVICE, KILL_EMULATOR, REVIVE, DELETE, PAUSE, DEEDS };
+enum deed { KILL_DEVICE, KILL_EMULATOR, REVIVE, DELETE, PAUSE, DOWNWARD, DEEDS };
 struct life {
 	struct drive *d;
 	enum hsm_kind kind;
-	const char *transport;
+	const char *transport, *to_hub;
 	int right; /* the enrollment is this device's */
 	struct letter letter[MESSAGES];
 	size_t letters, acked, given;
+	int down
+	    [DOWN]; /* 1: the hub has it for the device; 2: the device has it, or it went with a deleted one */
+	size_t downs;
 	int64_t calm;	    /* the weather is good, and the last message is written */
 	int64_t due[DEEDS]; /* when it is done next; NEVER */
 	int left[DEEDS];    /* how often yet */
@@ -122,6 +127,7 @@ plan(struct life *l)
 
 	l->kind = kind < 9 ? HSM_SYMMETRIC : kind < 16 ? HSM_X509 : HSM_TPM;
 	l->transport = l->kind == HSM_TPM || pick(l, 2) ? "http" : "mqtt";
+	l->to_hub = pick(l, 2) ? "http" : "mqtt";
 	l->right = pick(l, 10) != 0;
 	plan_weather(l);
 	plan_letters(l);
@@ -129,14 +135,15 @@ plan(struct life *l)
 	l->left[KILL_EMULATOR] = ONE_OF(l, times);
 	l->left[DELETE] = pick(l, 6) == 0;
 	l->left[PAUSE] = ONE_OF(l, times);
+	l->left[DOWNWARD] = (int)pick(l, DOWN / 2);
 	for (int i = 0; i < DEEDS; i++)
 		plan_deed(l, (enum deed)i);
 	l->begin_at = l->d->emu->now.ms;
-	drive_note(l->d, "%s over %s, %s key, %zu messages, bad weather until %" PRId64,
+	drive_note(l->d, "%s over %s, to the hub %s, %s key, %zu messages, bad weather until %" PRId64,
 	    l->kind == HSM_TPM	  ? "TPM"
 	    : l->kind == HSM_X509 ? "X.509"
 				  : "symmetric key",
-	    l->transport, l->right ? "its own" : "another's", l->letters, l->d->cable.until);
+	    l->transport, l->to_hub, l->right ? "its own" : "another's", l->letters, l->d->cable.until);
 }
 
 /* What the hub has stored, in its order. */
@@ -201,10 +208,24 @@ failed(struct life *l, const struct hf_error *e)
 }
 
 static void
+received(struct life *l, const struct hf_event *ev)
+{
+	const struct hf_received *m = ev->received;
+	uint64_t tag = ev->tag, n = DOWN;
+
+	if (str_u64(m->body, m->len, DOWN, &n) < 0 || n >= l->downs)
+		wrong(l, "a message came that nobody sent");
+	else
+		l->down[n] = 2;
+	if (hf_settle(l->d->hf, tag, HF_COMPLETE) < 0)
+		wrong(l, "a message could not be settled: %s", hf_error(l->d->hf)->text);
+}
+
+static void
 heard(void *ctx, const struct hf_event *ev)
 {
 	static const char *const name[] = { "nothing", "registered", "connected", "disconnected", "sent",
-		"failed", "received", "settled" };
+		"failed", "received", "settled", "unsent" };
 	struct life *l = ctx;
 
 	drive_note(l->d, "application: %s %" PRIu64, name[ev->type], ev->tag);
@@ -215,6 +236,10 @@ heard(void *ctx, const struct hf_event *ev)
 	}
 	if (ev->type == HF_SENT)
 		acknowledged(l, ev->tag);
+	if (ev->type == HF_UNSENT)
+		wrong(l, "message %" PRIu64 " was given up: %s", ev->tag, ev->error->text);
+	if (ev->type == HF_RECEIVED)
+		received(l, ev);
 	if (ev->type == HF_FAILED)
 		failed(l, ev->error);
 }
@@ -239,7 +264,9 @@ give(struct life *l, size_t i)
 static void
 start_device(struct life *l)
 {
-	if (drive_start(l->d, l->kind, l->transport) == NULL) {
+	if (drive_start(l->d, l->kind, l->transport) == NULL ||
+	    hf_set(l->d->hf, "hub-transport", l->to_hub) < 0 || hf_set(l->d->hf, "poll", "5") < 0 ||
+	    hf_receive(l->d->hf, 0) < 0) {
 		wrong(l, "no device could be made");
 		return;
 	}
@@ -294,10 +321,44 @@ delete_device(struct life *l)
 		return;
 	drive_note(l->d, "the owner deletes the device");
 	l->deleted = 1;
+	for (size_t i = 0; i < l->downs; i++)
+		l->down[i] = 2;
 	for (size_t i = 0; i < c->hubs; i++)
 		if (registry_device_delete(l->d->emu->e.registry, c->hub[i], DRIVE_ID, &err) < 0)
 			wrong(l, "the registry: %s", err.text);
 	if (registry_commit(l->d->emu->e.registry, &err) < 0)
+		wrong(l, "the registry: %s", err.text);
+}
+
+/* The owner has a message for the device, where a hub knows it. */
+static void
+send_down(struct life *l)
+{
+	struct hub_c2d c = { 0 };
+	struct emulator *e = &l->d->emu->e;
+	struct hf_error err = { 0 };
+	char body[16], until[32];
+
+	if (l->d->dead || l->downs == DOWN)
+		return;
+	(void)str_fmt(body, sizeof(body), "%zu", l->downs);
+	clock_iso(l->d->emu->now.wall + 86400, until);
+	c.message.body = body;
+	c.message.len = strlen(body);
+	e->now = l->d->emu->now;
+	for (size_t i = 0; i < e->conf.hubs && !l->down[l->downs]; i++) {
+		if (str_set(&c.message.expiry, until) < 0 ||
+		    c2d_put(e, e->conf.hub[i], DRIVE_ID, &c, &err) < 0)
+			err_clear(&err);
+		else
+			l->down[l->downs] = 1;
+	}
+	hub_c2d_fini(&c);
+	if (!l->down[l->downs])
+		return;
+	drive_note(l->d, "message %s waits for the device", body);
+	l->downs++;
+	if (registry_commit(e->registry, &err) < 0)
 		wrong(l, "the registry: %s", err.text);
 }
 
@@ -329,7 +390,7 @@ static void
 do_deeds(struct life *l)
 {
 	static void (*const deed[])(
-	    struct life *) = { kill_device, kill_emulator, revive, delete_device, pause_device };
+	    struct life *) = { kill_device, kill_emulator, revive, delete_device, pause_device, send_down };
 
 	for (int i = 0; i < DEEDS; i++) {
 		if (l->d->emu->now.ms < l->due[i])
@@ -374,6 +435,9 @@ over(const struct life *l)
 		return 0;
 	if (!l->right)
 		return l->refused;
+	for (size_t i = 0; i < l->downs; i++)
+		if (l->down[i] != 2)
+			return 0;
 	return l->acked == l->letters && (!l->deleted || drive_agree(l->d, 1, why));
 }
 

@@ -615,9 +615,67 @@ accepted_counts_anew(void **state)
 		assert_int_equal(next(), HUB_ASK_REGISTER);
 		hub_device_moved(&d, now);
 		open_line();
+		hub_device_welcome(&d);
 		lose(HF_ERR_NET);
 		wait_ms();
 	}
+	hub_device_fini(&d);
+}
+
+/* Over HTTPS a line that stands says nothing yet of what the hub thinks. */
+static void
+a_line_is_no_welcome(void **state)
+{
+	(void)state;
+	begin(0, 1, 1);
+	open_line();
+	refuse();
+	assert_int_equal(next(), HUB_ASK_REGISTER);
+	hub_device_moved(&d, now);
+	open_line();
+	refuse();
+	assert_int_equal(next(), HUB_FAILED);
+	hub_device_fini(&d);
+}
+
+/* A connection that nobody needs is made again for a message, or on waking. */
+static void
+sleeps_until_there_is_something_to_say(void **state)
+{
+	(void)state;
+	begin(0, 0, 1);
+	open_line();
+	hub_device_sleeps(&d);
+	assert_int_equal(next(), HUB_ASK_WAIT);
+	assert_int_equal(d.deadline, NEVER);
+	assert_true(hub_device_is_asleep(&d));
+	assert_int_equal(hub_device_wake(&d), 1);
+	assert_int_equal(hub_device_wake(&d), 0);
+	open_line();
+	assert_false(hub_device_is_asleep(&d));
+	hub_device_sleeps(&d);
+	assert_int_equal(next(), HUB_ASK_WAIT);
+	queue_many(0, 1);
+	open_line();
+	say(0, 0);
+	hub_device_fini(&d);
+}
+
+/* Where the hub hears a new token at once, nothing is closed for it. */
+static void
+a_token_is_renewed_in_place(void **state)
+{
+	(void)state;
+	begin(1, 0, 1);
+	assert_int_equal(next(), HUB_ASK_SIGN);
+	hub_device_signed(&d, now.wall, now.wall + 100, now);
+	open_line();
+	now.wall += 80;
+	now.ms += 80000;
+	assert_int_equal(next(), HUB_ASK_SIGN);
+	hub_device_renewed(&d, now.wall, now.wall + 100);
+	assert_int_equal(next(), HUB_ASK_WAIT);
+	assert_int_equal(d.deadline, now.ms + 80000);
 	hub_device_fini(&d);
 }
 
@@ -779,6 +837,9 @@ main(void)
 		cmocka_unit_test(refused_without_dps_is_the_end),
 		cmocka_unit_test(refused_asks_dps_once),
 		cmocka_unit_test(accepted_counts_anew),
+		cmocka_unit_test(a_line_is_no_welcome),
+		cmocka_unit_test(sleeps_until_there_is_something_to_say),
+		cmocka_unit_test(a_token_is_renewed_in_place),
 		cmocka_unit_test(twenty_minutes_without_a_hub),
 		cmocka_unit_test(an_outage_of_everything_is_outlived),
 		cmocka_unit_test(refused_with_dps_out_of_reach),

@@ -7,6 +7,8 @@
 #include <cmocka.h>
 
 #include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "stream/pump.h"
 
@@ -274,6 +276,41 @@ a_cut_is_an_error(void **state)
 	close_scene(&s);
 }
 
+/* More than a socket takes at once waits to be said when the peer's end comes: all of it is said, then it is over. */
+static void
+all_is_said_to_a_peer_that_says_no_more(void **state)
+{
+	static uint8_t much[1 << 20];
+	struct hf_error err = { 0 };
+	struct scene s = { 0 };
+	size_t heard = 0;
+	ssize_t n;
+	int fd[2], i, r = 1;
+
+	(void)state;
+	s.lines.engine.ops = &lines_ops;
+	s.pump.engine = &s.lines.engine;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+	assert_int_equal(tcp_from_fd(&s.pump.stream, fd[0], "the peer", &err), 0);
+	buf_put(&s.lines.engine.out, much, sizeof much);
+	assert_int_equal(send(fd[1], "last\n", 5, 0), 5);
+	shutdown(fd[1], SHUT_WR);
+	for (i = 0; r >= 0 && i < 10000; i++) {
+		r = pump_step(&s.pump, 1);
+		take(&s.lines, "last\n");
+		if (r == 0 && (n = recv(fd[1], much, sizeof much, MSG_DONTWAIT)) > 0)
+			heard += (size_t)n;
+	}
+	while ((n = recv(fd[1], much, sizeof much, MSG_DONTWAIT)) > 0)
+		heard += (size_t)n;
+	assert_int_equal(heard, sizeof much);
+	assert_int_equal(s.lines.eof, 1);
+	assert_int_equal(r, HF_ERR_NET);
+	assert_string_equal(s.pump.err.text, "the other side closed the connection");
+	close(fd[1]);
+	close_scene(&s);
+}
+
 static void
 a_broken_rule_ends_it_with_the_engines_sentence(void **state)
 {
@@ -425,6 +462,7 @@ main(void)
 		cmocka_unit_test(the_end_is_told_once_and_after_the_last_words),
 		cmocka_unit_test(last_words_are_heard_though_nothing_can_be_written),
 		cmocka_unit_test(a_cut_is_an_error),
+		cmocka_unit_test(all_is_said_to_a_peer_that_says_no_more),
 		cmocka_unit_test(a_broken_rule_ends_it_with_the_engines_sentence),
 		cmocka_unit_test(wants_of_both_ways_are_waited_for),
 		cmocka_unit_test(idle_is_when_a_step_would_do_nothing),

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <signal.h>
 #include <unistd.h>
+#include "base/str.h"
 #include "emulator.h"
 
 struct place {
@@ -194,7 +195,7 @@ from_version_1(void **state)
 	    sqlite3_exec(db,
 		"DROP TABLE registration; CREATE TABLE registration (id TEXT COLLATE NOCASE PRIMARY KEY, json TEXT NOT NULL)"
 		" WITHOUT ROWID; INSERT INTO registration VALUES ('a', '{\"enrollmentGroupId\":\"G\"}'), ('b', '{}');"
-		"PRAGMA user_version = 1",
+		"DROP TABLE c2d; PRAGMA user_version = 1",
 		NULL, NULL, NULL),
 	    SQLITE_OK);
 	sqlite3_close(db);
@@ -202,6 +203,85 @@ from_version_1(void **state)
 	assert_int_equal(registry_registration_page(p->r, "g", "", 10, list_ids, group, &p->err), 0);
 	assert_int_equal(registry_registration_page(p->r, "", "", 10, list_ids, group, &p->err), 0);
 	assert_string_equal(group, "ab");
+	assert_int_equal(registry_c2d_count(p->r, "h", "d", &p->err), 0);
+	again(p);
+}
+
+/* Messages to a device: in order, under a lock or free, until their time is over. */
+static void
+messages_to_a_device(void **state)
+{
+	struct hub_c2d put = { .message = { .body = "one", .len = 3 }, .ack = "full", .enqueued_ms = 5 }, got;
+	struct place *p = *state;
+	struct buf body = { 0 };
+	int64_t at, first;
+
+	assert_int_equal(str_set(&put.message.message_id, "m1"), 0);
+	assert_int_equal(hub_event_add(&put.message, "k", "v"), 0);
+	assert_int_equal(hub_event_add(&put.message, "k", "w"), 0);
+	assert_int_equal(registry_c2d_put(p->r, "Hub", "d", &put, 100, &p->err), 0);
+	put.message.body = "two";
+	assert_int_equal(registry_c2d_put(p->r, "hub", "d", &put, 200, &p->err), 0);
+	assert_int_equal(registry_commit(p->r, &p->err), 0);
+	again(p);
+	assert_int_equal(registry_c2d_count(p->r, "hub", "d", &p->err), 2);
+	assert_int_equal(registry_c2d_count(p->r, "hub", "D", &p->err), 0);
+	assert_int_equal(registry_c2d_find(p->r, "hub", "d", NULL, 10, &got, &body, &p->err), 1);
+	assert_memory_equal(got.message.body, "one", 3);
+	assert_string_equal(got.message.message_id, "m1");
+	assert_string_equal(got.ack, "full");
+	assert_int_equal(got.message.property_count, 2);
+	assert_string_equal(got.message.property[1].value, "w");
+	assert_int_equal(got.enqueued_ms, 5);
+	assert_int_equal(got.deliveries, 0);
+	first = got.sequence;
+	hub_c2d_fini(&got);
+	buf_clear(&body);
+	assert_int_equal(registry_c2d_lock(p->r, first, "L", 60, &p->err), 0);
+	assert_int_equal(registry_c2d_next(p->r, "hub", "d", 10, &at, &p->err), 0);
+	assert_int_equal(at, 60);
+	assert_int_equal(registry_c2d_find(p->r, "hub", "d", NULL, 10, &got, &body, &p->err), 1);
+	assert_memory_equal(got.message.body, "two", 3);
+	hub_c2d_fini(&got);
+	buf_clear(&body);
+	assert_int_equal(registry_c2d_find(p->r, "hub", "d", "L", 60, &got, &body, &p->err), 0);
+	assert_int_equal(registry_c2d_find(p->r, "hub", "d", "L", 59, &got, &body, &p->err), 1);
+	hub_c2d_fini(&got);
+	assert_int_equal(registry_c2d_back(p->r, first, 1, &p->err), 0);
+	buf_clear(&body);
+	assert_int_equal(registry_c2d_find(p->r, "hub", "d", NULL, 10, &got, &body, &p->err), 1);
+	assert_int_equal(got.sequence, first);
+	assert_int_equal(got.deliveries, 1);
+	hub_c2d_fini(&got);
+	buf_clear(&body);
+	assert_int_equal(registry_c2d_find(p->r, "hub", "d", NULL, 100, &got, &body, &p->err), 1);
+	assert_memory_equal(got.message.body, "two", 3);
+	hub_c2d_fini(&got);
+	assert_int_equal(registry_c2d_expire(p->r, "hub", "d", 100, &p->err), 0);
+	assert_int_equal(registry_c2d_count(p->r, "hub", "d", &p->err), 1);
+	assert_int_equal(registry_device_delete(p->r, "hub", "d", &p->err), 0);
+	assert_int_equal(registry_c2d_count(p->r, "hub", "d", &p->err), 0);
+	assert_int_equal(registry_c2d_next(p->r, "hub", "d", 10, &at, &p->err), 0);
+	assert_int_equal(at, NEVER);
+	hub_c2d_fini(&put);
+	buf_free(&body);
+}
+
+/* One of the second version, which knew no messages to devices. */
+static void
+from_version_2(void **state)
+{
+	struct place *p = *state;
+	sqlite3 *db;
+
+	registry_close(p->r);
+	p->r = NULL;
+	assert_int_equal(sqlite3_open(p->path, &db), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_exec(db, "DROP TABLE c2d; PRAGMA user_version = 2", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	again(p);
+	assert_int_equal(registry_c2d_count(p->r, "h", "d", &p->err), 0);
 	again(p);
 }
 
@@ -488,6 +568,8 @@ main(void)
 		PLACE(registrations_and_operations),
 		PLACE(pages),
 		PLACE(from_version_1),
+		PLACE(from_version_2),
+		PLACE(messages_to_a_device),
 		PLACE(challenges),
 		PLACE(devices),
 		PLACE(filters),

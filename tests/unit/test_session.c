@@ -292,6 +292,148 @@ hub_remembers(void **state)
 	finish(&c);
 }
 
+/* The owner has messages for d1: "0", "1", ... */
+static void
+owner_sends(int count)
+{
+	struct hf_error err = { 0 };
+	char body[16];
+
+	emu->e.now = emu->now;
+	for (int i = 0; i < count; i++) {
+		struct hub_c2d c = { .message = { .body = body } };
+
+		snprintf(body, sizeof(body), "%d", i);
+		c.message.len = strlen(body);
+		assert_int_equal(hub_event_add(&c.message, "n", body), 0);
+		assert_int_equal(c2d_put(&emu->e, HUB, "d1", &c, &err), 0);
+		hub_c2d_fini(&c);
+	}
+	assert_int_equal(registry_commit(emu->e.registry, &err), 0);
+}
+
+static int
+waiting(void)
+{
+	return registry_c2d_count(emu->e.registry, HUB, "d1", &(struct hf_error){ 0 });
+}
+
+static void
+subscribe(struct client *c, int qos)
+{
+	struct mqtt_event ev;
+
+	assert_true(mqtt_subscribe(&c->mqtt, "devices/d1/messages/devicebound/#", qos) > 0);
+	assert_int_equal(next(c, &ev), MQTT_SUBACK);
+}
+
+/* The next message is that one; its packet id. */
+static uint16_t
+comes(struct client *c, const char *body)
+{
+	char topic[200];
+	struct mqtt_event ev;
+
+	snprintf(topic, sizeof(topic),
+	    "devices/d1/messages/devicebound/%%24.to=%%2Fdevices%%2Fd1%%2Fmessages%%2Fdevicebound&n=%s",
+	    body);
+	assert_int_equal(next(c, &ev), MQTT_PUBLISH);
+	assert_int_equal(ev.publish.len, strlen(body));
+	assert_memory_equal(ev.publish.body, body, strlen(body));
+	assert_int_equal(ev.publish.topic.len, strlen(topic));
+	assert_memory_equal(ev.publish.topic.p, topic, strlen(topic));
+	return ev.publish.id;
+}
+
+/* Twenty are on their way at most; each that is acknowledged is gone, and makes room. */
+static void
+hub_brings_messages(void **state)
+{
+	struct mqtt_event ev;
+	struct client c;
+	uint16_t id[22];
+	char body[16];
+
+	(void)state;
+	owner_sends(22);
+	assert_int_equal(connect_hub(&c, "d1"), 0);
+	assert_int_equal(next(&c, &ev), 0);
+	subscribe(&c, 1);
+	for (int i = 0; i < 20; i++) {
+		snprintf(body, sizeof(body), "%d", i);
+		id[i] = comes(&c, body);
+	}
+	assert_int_equal(next(&c, &ev), 0);
+	assert_int_equal(waiting(), 22);
+	assert_int_equal(mqtt_puback(&c.mqtt, id[3]), 0);
+	id[20] = comes(&c, "20");
+	assert_int_equal(next(&c, &ev), 0);
+	assert_int_equal(waiting(), 21);
+	assert_int_equal(mqtt_puback(&c.mqtt, 999), 0);
+	assert_int_equal(mqtt_puback(&c.mqtt, id[3]), 0);
+	assert_int_equal(next(&c, &ev), 0);
+	assert_int_equal(waiting(), 21);
+	finish(&c);
+}
+
+/* What was on its way when the link was lost comes again at once; what is not acknowledged in a minute too. */
+static void
+hub_brings_them_again(void **state)
+{
+	struct mqtt_event ev;
+	struct client c;
+	uint16_t id;
+
+	(void)state;
+	owner_sends(2);
+	assert_int_equal(connect_hub(&c, "d1"), 0);
+	subscribe(&c, 1);
+	id = comes(&c, "0");
+	comes(&c, "1");
+	finish(&c);
+	assert_int_equal(connect_hub(&c, "d1"), 1);
+	comes(&c, "0");
+	comes(&c, "1");
+	emu_pass(emu, 59000);
+	assert_int_equal(next(&c, &ev), 0);
+	emu_pass(emu, 1000);
+	id = comes(&c, "0");
+	assert_int_equal(mqtt_puback(&c.mqtt, id), 0);
+	id = comes(&c, "1");
+	assert_int_equal(mqtt_puback(&c.mqtt, id), 0);
+	assert_int_equal(next(&c, &ev), 0);
+	assert_int_equal(waiting(), 0);
+	owner_sends(1);
+	comes(&c, "0");
+	finish(&c);
+}
+
+/* At QoS 0 what is sent is done with; without a subscription nothing comes. */
+static void
+hub_brings_them_once(void **state)
+{
+	struct mqtt_event ev;
+	struct client c;
+
+	(void)state;
+	assert_int_equal(connect_hub(&c, "d1"), 0);
+	subscribe(&c, 0);
+	owner_sends(2);
+	assert_int_equal(comes(&c, "0"), 0);
+	comes(&c, "1");
+	assert_int_equal(waiting(), 0);
+	mqtt_say(&c.mqtt, MQTT_DISCONNECT, 0);
+	assert_true(is_over(&c));
+	finish(&c);
+	assert_int_equal(
+	    connect_as(&c, "d1", (struct mqtt_connect){ .keep_alive = 60, .clean = 1 }, emu->now.wall + 3600),
+	    0);
+	owner_sends(1);
+	assert_int_equal(next(&c, &ev), 0);
+	assert_int_equal(waiting(), 1);
+	finish(&c);
+}
+
 static void
 hub_keeps_one(void **state)
 {
@@ -574,6 +716,86 @@ pieces(void **state)
 	EVP_PKEY_free(key);
 }
 
+/* Registers by a certificate, over TLS. The status; *resumed: was it with an earlier session? */
+static int
+register_by(struct tls_conf *tls, int *resumed)
+{
+	struct dps_request q = { .op = DPS_REGISTER, .rid = "7" };
+	struct dps_who who = { .id = "d1" };
+	struct hf_error err = { 0 };
+	struct dial to = road(tls);
+	struct dps_reply reply;
+	struct mqtt_event ev;
+	struct client c = { 0 };
+	int status;
+
+	str_fmt(who.scope, sizeof(who.scope), "%s", emu->e.conf.scope);
+	mqtt_init(&c.mqtt, 0, 1 << 20);
+	c.pump.engine = &c.mqtt.engine;
+	assert_int_equal(emu->net.open(&emu->net, &c.pump.stream, &to, NULL, &err), 0);
+	assert_int_equal(dps_mqtt_put_who(&c.mqtt, &who, 60), 0);
+	assert_int_equal(next(&c, &ev), MQTT_CONNACK);
+	assert_int_equal(ev.connack.code, 0);
+	*resumed = tls_resumed(emu->e.sessions->stream);
+	assert_int_equal(sk_X509_num(tls_peer(emu->e.sessions->stream)), 1);
+	mqtt_subscribe(&c.mqtt, DPS_MQTT_FILTER, 1);
+	assert_int_equal(next(&c, &ev), MQTT_SUBACK);
+	ask_dps(&c, &q, "d1", &reply);
+	status = reply.status;
+	dps_reply_fini(&reply);
+	finish(&c);
+	return status;
+}
+
+static int
+enroll_ca(X509 *ca)
+{
+	char *pem = make_pem(ca), *text;
+	json_t *group = json_pack("{s:s, s:{s:s, s:{s:{s:{s:s}}}}}", "enrollmentGroupId", "g1", "attestation",
+	    "type", "x509", "x509", "signingCertificates", "primary", "certificate", pem);
+	int r;
+
+	text = json_dumps(group, 0);
+	r = emu_enroll(emu, 1, "g1", text);
+	json_decref(group);
+	free(text);
+	free(pem);
+	return r;
+}
+
+/* A session that is resumed says who was there at first; whether that is still enough is asked each time. */
+static void
+resumed_and_judged_anew(void **state)
+{
+	int64_t now = emu->now.wall;
+	struct hf_error err = { 0 };
+	STACK_OF(X509) *chain = sk_X509_new_null();
+	EVP_PKEY *key = make_key(), *ca_key = make_key();
+	X509 *ca = make_cert(&(struct cert_wish){ "CA", 1, -1, now - 60, now + 90000 }, ca_key, NULL, NULL);
+	struct tls_conf *tls;
+	int resumed;
+
+	(void)state;
+	emu->plain = 0;
+	sk_X509_push(
+	    chain, make_cert(&(struct cert_wish){ "d1", 0, -1, now - 60, now + 7200 }, key, ca, ca_key));
+	assert_int_equal(enroll_ca(ca), 0);
+	assert_int_equal(tls_conf_client(&tls, emu->trust, chain, key, &err), 0);
+	assert_int_equal(register_by(tls, &resumed), 202);
+	assert_false(resumed);
+	emu_pass(emu, 3600 * 1000);
+	assert_int_equal(register_by(tls, &resumed), 202);
+	assert_true(resumed);
+	emu_pass(emu, 3601 * 1000);
+	assert_int_equal(register_by(tls, &resumed), 401);
+	assert_true(resumed);
+	tls_conf_free(tls);
+	sk_X509_pop_free(chain, X509_free);
+	X509_free(ca);
+	EVP_PKEY_free(key);
+	EVP_PKEY_free(ca_key);
+}
+
 /* Sends text to the HTTPS side and gives back all that came until nothing moved. */
 static char *
 talk_http(const char *request, int *open)
@@ -746,12 +968,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = { TEST(hub_tells_and_acks), TEST(hub_refuses), TEST(hub_closes),
-		TEST(hub_remembers), TEST(hub_keeps_one), TEST(hub_watches_time),
+		TEST(hub_remembers), TEST(hub_brings_messages), TEST(hub_brings_them_again),
+		TEST(hub_brings_them_once), TEST(hub_keeps_one), TEST(hub_watches_time),
 		TEST(hub_drops_the_disabled), TEST(hub_has_a_will), TEST(full_disk), TEST(dps_registers),
-		TEST(dps_refuses), TEST(pieces), TEST(https), TEST_WS(hub_tells_and_acks),
-		TEST_WS(hub_refuses), TEST_WS(hub_watches_time), TEST_WS(hub_has_a_will), TEST_WS(full_disk),
-		TEST_WS(dps_registers), TEST_WS(dps_refuses), TEST_WS(pieces), TEST(websockets_that_are_none),
-		TEST(websockets_that_are), TEST(rests_while_the_peer_takes_nothing) };
+		TEST(dps_refuses), TEST(pieces), TEST(resumed_and_judged_anew), TEST(https),
+		TEST_WS(hub_tells_and_acks), TEST_WS(hub_refuses), TEST_WS(hub_watches_time),
+		TEST_WS(hub_has_a_will), TEST_WS(hub_brings_them_again), TEST_WS(full_disk),
+		TEST_WS(dps_registers), TEST_WS(dps_refuses), TEST_WS(pieces),
+		TEST_WS(resumed_and_judged_anew), TEST(websockets_that_are_none), TEST(websockets_that_are),
+		TEST(rests_while_the_peer_takes_nothing) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

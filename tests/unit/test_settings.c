@@ -9,7 +9,7 @@
 static struct hf_error err;
 
 static const char *const name[] = { "id-scope", "endpoint", "connect", "transport", "hub-transport", "proxy",
-	"proxy-auth-file", "early", "trust", "registration-id", "state", "payload", "timeout", "hub",
+	"proxy-auth-file", "poll", "early", "trust", "registration-id", "state", "payload", "timeout", "hub",
 	"device-id", "tpm", "cert", "key", "symmetric-key", "group-key", "hsm", "ek-handle", "srk-handle",
 	"key-handle", "owner-auth-file", "endorsement-auth-file", "ek-template", "force" };
 #define COUNT (sizeof name / sizeof name[0])
@@ -27,7 +27,7 @@ value_of(size_t i)
 		return "http://p:1";
 	if (strcmp(name[i], "payload") == 0)
 		return "{}";
-	return strcmp(name[i], "timeout") == 0 ? "5" : name[i];
+	return strcmp(name[i], "timeout") == 0 || strcmp(name[i], "poll") == 0 ? "5" : name[i];
 }
 
 static int
@@ -106,6 +106,7 @@ values_that_cannot_be_are_refused(void **state)
 		{ "timeout", "1.5" },
 		{ "timeout", "1000001" },
 		{ "timeout", "60s" },
+		{ "poll", "0" },
 		{ "payload", "" },
 		{ "payload", "{" },
 		{ "payload", "{\"a\":1,\"a\":2}" },
@@ -118,7 +119,7 @@ values_that_cannot_be_are_refused(void **state)
 	static const char *const good[][2] = {
 		{ "transport", "mqtt" },
 		{ "transport", "http,mqtt-ws,mqtt" },
-		{ "hub-transport", "mqtt-ws" },
+		{ "hub-transport", "mqtt-ws,http" },
 		{ "proxy", "" },
 		{ "timeout", "1" },
 		{ "timeout", "1000000" },

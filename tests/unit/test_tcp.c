@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* syscall */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +8,7 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -14,7 +16,10 @@
 #include <poll.h>
 #include <semaphore.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "stream/pump.h"
@@ -30,21 +35,44 @@ static void
 answer(struct addrinfo **list, const char *ip, const char *service)
 {
 	struct addrinfo *a = calloc(1, sizeof *a);
-	struct sockaddr_in *in = calloc(1, sizeof *in);
+	struct sockaddr_in6 *v6 = calloc(1, sizeof *v6); /* the larger one */
+	struct sockaddr_in *v4 = (struct sockaddr_in *)v6;
+	int family = strchr(ip, ':') != NULL ? AF_INET6 : AF_INET;
 
-	in->sin_family = AF_INET;
-	in->sin_port = htons((uint16_t)atoi(service));
-	assert_int_equal(inet_pton(AF_INET, ip, &in->sin_addr), 1);
-	*a = (struct addrinfo){ .ai_family = AF_INET, .ai_socktype = SOCK_STREAM, .ai_addrlen = sizeof *in };
-	a->ai_addr = (struct sockaddr *)in;
+	if (family == AF_INET6) {
+		v6->sin6_port = htons((uint16_t)atoi(service));
+		assert_int_equal(inet_pton(AF_INET6, ip, &v6->sin6_addr), 1);
+	} else {
+		v4->sin_port = htons((uint16_t)atoi(service));
+		assert_int_equal(inet_pton(AF_INET, ip, &v4->sin_addr), 1);
+	}
+	v6->sin6_family = (sa_family_t)family;
+	*a = (struct addrinfo){ .ai_family = family, .ai_socktype = SOCK_STREAM };
+	a->ai_addrlen = family == AF_INET6 ? sizeof *v6 : sizeof *v4;
+	a->ai_addr = (struct sockaddr *)v6;
 	a->ai_next = *list;
 	*list = a;
 }
+
+/* What a name stands for, last address first. */
+static const struct {
+	const char *name, *address[20];
+} names[] = {
+	{ "two.test", { "127.0.0.1", "127.0.0.9" } },
+	{ "both.test", { "127.0.0.1", "::1" } },
+	{ "mixed.test", { "127.0.0.10", "127.0.0.9", "127.0.0.8", "::1", "::1" } },
+	{ "hanging.test", { "127.0.0.8", "127.0.0.9" } },
+	{ "many.test",
+	    { "127.0.0.40", "127.0.0.39", "127.0.0.38", "127.0.0.37", "127.0.0.36", "127.0.0.35",
+		"127.0.0.34", "127.0.0.33", "127.0.0.32", "127.0.0.31", "127.0.0.30", "127.0.0.29",
+		"127.0.0.28", "127.0.0.27", "127.0.0.26", "127.0.0.25", "127.0.0.24", "127.0.0.23" } },
+};
 
 int
 getaddrinfo(const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **list)
 {
 	struct in_addr in;
+	size_t i, k;
 
 	*list = NULL;
 	if (inet_pton(AF_INET, host, &in) == 1) {
@@ -59,11 +87,27 @@ getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
 	errno = EIO;
 	if (strcmp(host, "broken.test") == 0)
 		return EAI_SYSTEM;
-	if (strcmp(host, "two.test") != 0)
-		return EAI_NONAME;
-	answer(list, "127.0.0.1", service);
-	answer(list, "127.0.0.9", service); /* the first one to try: nobody listens there */
-	return 0;
+	for (i = 0; i < sizeof names / sizeof *names; i++)
+		for (k = 0; strcmp(host, names[i].name) == 0 && names[i].address[k] != NULL; k++)
+			answer(list, names[i].address[k], service);
+	return *list == NULL ? EAI_NONAME : 0;
+}
+
+/* To whom a connection was begun, in this order: "6" or the last byte of an address of version 4. */
+static char tried[200];
+
+int
+connect(int fd, const struct sockaddr *at, socklen_t n)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)at;
+	int r = (int)syscall(SYS_connect, fd, at, n);
+	size_t end = strlen(tried);
+
+	if (r < 0 && errno == EINPROGRESS && at->sa_family == AF_INET6)
+		snprintf(tried + end, sizeof tried - end, "6 ");
+	else if (r < 0 && errno == EINPROGRESS)
+		snprintf(tried + end, sizeof tried - end, "%u ", ntohl(in->sin_addr.s_addr) & 255);
+	return r;
 }
 
 void
@@ -233,39 +277,244 @@ write_by_watch(struct watch *w, struct stream *s)
 	return r;
 }
 
-/* Each takes its time, the first one in vain. Whoever waits for the socket must see that there is another now. */
+static int64_t
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int
+descriptors(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	int n = 0;
+
+	while (readdir(d) != NULL)
+		n++;
+	closedir(d);
+	return n;
+}
+
+/* Connects by a name that is looked up, here and now. */
+static struct stream *
+must_look_up(const char *host, uint16_t port)
+{
+	struct stream *s;
+
+	sem_post(&gate);
+	s = must_connect(NULL, host, port);
+	sem_wait(&asked);
+	tried[0] = '\0';
+	return s;
+}
+
+/* The loser, too, is watched by one descriptor, and gone at the end. */
 static void
-the_next_address_is_watched_too(void **state)
+the_next_address_runs_beside_one_that_hangs(void **state)
 {
 	struct hf_error err = { 0 };
 	struct watch w;
 	struct stream *s;
 	uint16_t port;
-	int first, second, in_first, in_second;
+	int second = listen_on("127.0.0.1", &port), first, in_first, before, turns;
+	int64_t began, took;
 	ssize_t r;
 
 	(void)state;
-	close(listen_on("127.0.0.1", &port));
 	in_first = listen_and_fill("127.0.0.9", port, &first);
-	in_second = listen_and_fill("127.0.0.1", port, &second);
 	assert_int_equal(watch_open(&w, &err), 0);
-	sem_post(&gate);
-	s = must_connect(NULL, "two.test", port);
-	sem_wait(&asked);
-	assert_int_equal(stream_write(s, "x", 1), STREAM_WANT_WRITE);
-	dup2(in_first, first); /* closed, but its number is not free */
-	assert_int_equal(write_by_watch(&w, s), STREAM_WANT_WRITE);
-	assert_int_equal(stream_write(s, "x", 1), STREAM_WANT_WRITE);
-	close(accept(second, NULL, NULL));
-	while ((r = write_by_watch(&w, s)) < 0)
-		assert_int_equal(r, STREAM_WANT_WRITE);
+	before = descriptors();
+	s = must_look_up("two.test", port);
+	began = now_ms();
+	for (turns = 0; (r = write_by_watch(&w, s)) == STREAM_WANT_WRITE; turns++)
+		;
+	took = now_ms() - began;
 	assert_int_equal(r, 1);
+	assert_in_range(took, 200, 2000);
+	assert_in_range(turns, 1, 4);
+	assert_string_equal(tried, "9 1 ");
+	assert_int_equal(descriptors(), before + 1);
 	stream_close(s);
+	assert_int_equal(descriptors(), before);
 	watch_close(&w);
 	close(first);
 	close(second);
 	close(in_first);
+}
+
+static void
+the_next_address_is_tried_at_once_when_one_refuses(void **state)
+{
+	struct stream *s;
+	uint16_t port;
+	int listener = listen_on("127.0.0.1", &port);
+	int64_t began;
+
+	(void)state;
+	s = must_look_up("two.test", port);
+	began = now_ms();
+	assert_int_equal(write_all_ways(s, "x", 1), 1);
+	assert_in_range(now_ms() - began, 0, 200);
+	stream_close(s);
+	close(listener);
+}
+
+static int
+listen_on_v6(uint16_t port)
+{
+	struct sockaddr_in6 in = { .sin6_family = AF_INET6, .sin6_addr = in6addr_loopback };
+	int fd = socket(AF_INET6, SOCK_STREAM, 0);
+
+	in.sin6_port = htons(port);
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&in, sizeof in) == 0 && listen(fd, 5) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static void
+version_6_is_preferred_and_4_is_there(void **state)
+{
+	struct stream *s;
+	uint16_t port;
+	int v4 = listen_on("127.0.0.1", &port), v6 = listen_on_v6(port);
+
+	(void)state;
+	if (v6 < 0)
+		skip();
+	s = must_look_up("both.test", port);
+	assert_int_equal(write_all_ways(s, "x", 1), 1);
+	assert_string_equal(tried, "6 ");
+	stream_close(s);
+	close(v6);
+	s = must_look_up("both.test", port);
+	assert_int_equal(write_all_ways(s, "x", 1), 1);
+	assert_string_equal(tried, "6 1 ");
+	stream_close(s);
+	close(v4);
+}
+
+static void
+families_take_turns(void **state)
+{
+	struct stream *s;
+	uint16_t port;
+	int fd = socket(AF_INET6, SOCK_STREAM, 0);
+	char c, want[400];
+
+	(void)state;
+	if (fd < 0)
+		skip();
+	close(fd);
+	close(listen_on("127.0.0.1", &port));
+	s = must_look_up("mixed.test", port);
+	assert_int_equal(read_all_ways(s, &c, 1), STREAM_ERR);
+	assert_string_equal(tried, "6 8 6 9 10 ");
+	snprintf(want, sizeof want,
+	    "connect to mixed.test port %u: ::1: Connection refused, 127.0.0.8: Connection refused, "
+	    "::1: Connection refused, 127.0.0.9: Connection refused, 127.0.0.10: Connection refused; "
+	    "is the service running there?",
+	    port);
+	assert_string_equal(s->err.text, want);
+	stream_close(s);
+}
+
+static void
+no_more_than_sixteen_are_tried(void **state)
+{
+	struct stream *s;
+	uint16_t port;
+	char c;
+
+	(void)state;
+	close(listen_on("127.0.0.1", &port));
+	s = must_look_up("many.test", port);
+	assert_int_equal(read_all_ways(s, &c, 1), STREAM_ERR);
+	assert_string_equal(tried, "23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 ");
+	assert_non_null(strstr(s->err.text, ": 127.0.0.23: Connection refused, 127.0.0.24: Connection ref"));
+	assert_non_null(strstr(s->err.text, "127.0.0.31: Connection refused, and 7 more; is the service"));
+	stream_close(s);
+}
+
+static void
+a_race_is_left_behind(void **state)
+{
+	struct stream *s;
+	uint16_t port;
+	int first, second, in_first, in_second, before;
+
+	(void)state;
+	close(listen_on("127.0.0.1", &port));
+	in_first = listen_and_fill("127.0.0.9", port, &first);
+	in_second = listen_and_fill("127.0.0.8", port, &second);
+	before = descriptors();
+	s = must_look_up("hanging.test", port);
+	assert_int_equal(stream_write(s, "x", 1), STREAM_WANT_WRITE);
+	wait_for(s, STREAM_WANT_WRITE); /* for 250 ms */
+	assert_int_equal(stream_read(s, &(char){ 0 }, 1), STREAM_WANT_WRITE);
+	assert_string_equal(tried, "9 8 ");
+	assert_int_equal(descriptors(), before + 4); /* two sockets, a clock, and what watches them */
+	stream_close(s);
+	assert_int_equal(descriptors(), before);
+	close(first);
+	close(second);
+	close(in_first);
 	close(in_second);
+}
+
+/* How many more descriptors there may be. */
+static void
+leave_room(int n, struct rlimit *former)
+{
+	struct rlimit tight;
+	int highest = dup(0);
+
+	close(highest);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, former), 0);
+	tight = *former;
+	tight.rlim_cur = (rlim_t)(highest + n);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+}
+
+static void
+descriptors_run_out(void **state)
+{
+	struct rlimit former;
+	struct stream *s;
+	uint16_t port;
+	int listener = listen_on("127.0.0.1", &port), first, in_first, before;
+	char c;
+
+	(void)state;
+	in_first = listen_and_fill("127.0.0.9", port, &first);
+	before = descriptors();
+	leave_room(1, &former); /* the second one that it takes to wait is missing */
+	s = must_look_up("two.test", port);
+	setrlimit(RLIMIT_NOFILE, &former);
+	assert_int_equal(stream_write(s, "x", 1), STREAM_ERR);
+	assert_int_equal(s->err.code, HF_ERR_NET);
+	assert_non_null(strstr(s->err.text, "cannot wait for its 2 addresses: Too many open files"));
+	stream_close(s);
+	assert_int_equal(descriptors(), before);
+
+	leave_room(3, &former); /* and here the second socket: the first may still do */
+	s = must_look_up("two.test", port);
+	assert_int_equal(stream_write(s, "x", 1), STREAM_WANT_WRITE);
+	wait_for(s, STREAM_WANT_WRITE);
+	assert_int_equal(stream_write(s, "x", 1), STREAM_WANT_WRITE);
+	setrlimit(RLIMIT_NOFILE, &former);
+	close(first);
+	while (accept(first, NULL, NULL) >= 0)
+		;
+	close(in_first);
+	assert_int_equal(read_all_ways(s, &c, 1), STREAM_ERR);
+	assert_non_null(strstr(s->err.text, ": 127.0.0.1: Too many open files, 127.0.0.9: Connection re"));
+	stream_close(s);
+	assert_int_equal(descriptors(), before - 2);
+	close(listener);
 }
 
 static void
@@ -354,6 +603,29 @@ the_peer_goes_away(void **state)
 }
 
 static void
+the_peer_says_no_more_and_listens(void **state)
+{
+	struct stream *s;
+	uint16_t port;
+	int listener = listen_on("127.0.0.1", &port), fd;
+	char c, got[8];
+
+	(void)state;
+	s = must_connect(NULL, "127.0.0.1", port);
+	assert_int_equal(write_all_ways(s, "x", 1), 1);
+	fd = accept(listener, NULL, NULL);
+	shutdown(fd, SHUT_WR);
+	assert_int_equal(read_all_ways(s, &c, 1), 0);
+	assert_int_equal(write_all_ways(s, "more", 4), 4);
+	assert_int_equal(read_all_ways(s, &c, 1), 0);
+	assert_int_equal(recv(fd, got, sizeof got, MSG_WAITALL | MSG_DONTWAIT), 5);
+	assert_memory_equal(got, "xmore", 5);
+	stream_close(s);
+	close(fd);
+	close(listener);
+}
+
+static void
 writing_stops_when_nobody_reads(void **state)
 {
 	static char megabyte[1 << 20];
@@ -398,11 +670,18 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(numbers_and_localhost_ask_nobody),
 		cmocka_unit_test(names_are_looked_up_on_the_worker_and_addresses_tried_in_order),
-		cmocka_unit_test(the_next_address_is_watched_too),
+		cmocka_unit_test(the_next_address_runs_beside_one_that_hangs),
+		cmocka_unit_test(the_next_address_is_tried_at_once_when_one_refuses),
+		cmocka_unit_test(version_6_is_preferred_and_4_is_there),
+		cmocka_unit_test(families_take_turns),
+		cmocka_unit_test(no_more_than_sixteen_are_tried),
+		cmocka_unit_test(a_race_is_left_behind),
+		cmocka_unit_test(descriptors_run_out),
 		cmocka_unit_test(a_lookup_is_left_behind),
 		cmocka_unit_test(names_that_do_not_resolve),
 		cmocka_unit_test(nobody_listens),
 		cmocka_unit_test(the_peer_goes_away),
+		cmocka_unit_test(the_peer_says_no_more_and_listens),
 		cmocka_unit_test(writing_stops_when_nobody_reads),
 		cmocka_unit_test(names_that_cannot_be),
 	};

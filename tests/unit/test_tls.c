@@ -8,6 +8,7 @@
 
 #define OPENSSL_SUPPRESS_DEPRECATED /* EC_KEY_METHOD: a key that takes its time */
 #include <arpa/inet.h>
+#include <netdb.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <poll.h>
@@ -366,8 +367,7 @@ certificates_that_are_not_trusted(void **state)
 		const char *said;
 	} row[] = {
 		{ { .host = "hub.test", .trust = other_trust },
-		    "the certificate of hub.test is not trusted: unable to get local issuer certificate; give its CA "
-		    "with --trust" },
+		    "the certificate of hub.test is not trusted: unable to get local issuer certificate (by the CAs in " },
 		{ { .host = "wrong.test" },
 		    "the certificate of wrong.test is made out to another name: hostname "
 		    "mismatch; is it the right host?" },
@@ -544,6 +544,149 @@ settings_that_cannot_be(void **state)
 	tls_conf_free(NULL);
 }
 
+/* Two that meet more than once. */
+struct pals {
+	struct tls_conf *client, *server;
+};
+
+static struct pals
+make_pals(int max, long sessions, int with_certificate)
+{
+	struct hf_error err = { 0 };
+	struct pals p;
+
+	assert_int_equal(tls_conf_client(&p.client, trust, with_certificate ? device_chain : NULL,
+			     with_certificate ? device_key : NULL, &err),
+	    0);
+	assert_int_equal(tls_conf_server(&p.server, server_chain, server_key, max, &err), 0);
+	if (sessions > 0)
+		tls_conf_resume(p.server, sessions, 60);
+	return p;
+}
+
+static void
+part(struct pals *p)
+{
+	tls_conf_free(p->client);
+	tls_conf_free(p->server);
+}
+
+static void
+begin_to_meet(struct scene *s, const struct pals *p, const char *host)
+{
+	struct hf_error err = { 0 };
+
+	memset(s, 0, sizeof *s);
+	assert_int_equal(pair_new(&s->wire[0], &s->wire[1], 64 * 1024, 0), 0);
+	assert_int_equal(tls_open(&s->client, p->client, s->wire[0], host, NULL, &err), 0);
+	assert_int_equal(tls_open(&s->server, p->server, s->wire[1], NULL, NULL, &err), 0);
+}
+
+/* Asks whom the system trusts, with these two variables (NULL: not set). NULL: the server; else why not, to be freed. */
+static char *
+by_the_system(const char *dir, const char *file)
+{
+	struct hf_error err = { 0 };
+	struct pals p;
+	struct scene s;
+	char *said = NULL, c;
+	ssize_t r = 0;
+	int i;
+
+	unsetenv("SSL_CERT_DIR");
+	unsetenv("SSL_CERT_FILE");
+	if (dir != NULL)
+		setenv("SSL_CERT_DIR", dir, 1);
+	if (file != NULL)
+		setenv("SSL_CERT_FILE", file, 1);
+	if (tls_conf_client(&p.client, NULL, NULL, NULL, &err) < 0)
+		return strdup(err.text);
+	assert_int_equal(tls_conf_server(&p.server, server_chain, server_key, 0, &err), 0);
+	begin_to_meet(&s, &p, "hub.test");
+	for (i = 0; r != STREAM_ERR && !tls_ready(s.client) && i < 20; i++) {
+		r = stream_read(s.client, &c, 1);
+		stream_read(s.server, &c, 1);
+	}
+	if (r == STREAM_ERR)
+		said = strdup(s.client->err.text);
+	close_scene(&s);
+	part(&p);
+	return said;
+}
+
+static void
+says(char *said, const char *part)
+{
+	assert_non_null(said);
+	if (strstr(said, part) == NULL)
+		fail_msg("%s", said);
+	free(said);
+}
+
+/* A folder in which our CA has the name that is made of its subject. */
+static void
+make_folder(char *dir, int hashed)
+{
+	char path[100];
+	FILE *f;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof path, "%s/%08lx.0", dir, X509_subject_name_hash(ca));
+	if (!hashed)
+		snprintf(path, sizeof path, "%s/ca.pem", dir);
+	f = fopen(path, "w");
+	assert_int_equal(PEM_write_X509(f, ca), 1);
+	fclose(f);
+}
+
+static void
+remove_folder(const char *dir, int hashed)
+{
+	char path[100];
+
+	snprintf(path, sizeof path, "%s/%08lx.0", dir, X509_subject_name_hash(ca));
+	if (!hashed)
+		snprintf(path, sizeof path, "%s/ca.pem", dir);
+	unlink(path);
+	rmdir(dir);
+}
+
+/* The variables mean what they mean to OpenSSL; what was believed stands in the refusal. */
+static void
+the_systems_trust_is_where_openssl_looks(void **state)
+{
+	char hashed[] = "/tmp/holdfast-hashed-XXXXXX", plain[] = "/tmp/holdfast-plain-XXXXXX", both[100];
+	const char *dir = getenv("SSL_CERT_DIR"), *file = getenv("SSL_CERT_FILE");
+	char *former[2] = { dir != NULL ? strdup(dir) : NULL, file != NULL ? strdup(file) : NULL };
+
+	(void)state;
+	make_folder(hashed, 1);
+	make_folder(plain, 0);
+	snprintf(both, sizeof both, "%s:%s", plain, hashed);
+	assert_null(by_the_system(hashed, NULL));
+	assert_null(by_the_system(both, NULL));
+	assert_null(by_the_system(plain, trust));
+	assert_null(by_the_system(NULL, trust));
+	assert_null(by_the_system(hashed, other_trust));
+	says(
+	    by_the_system(plain, other_trust), "unable to get local issuer certificate (by the CAs in /tmp/");
+	says(by_the_system(plain, other_trust), other_trust);
+	says(by_the_system(NULL, NULL), "give ");
+	says(by_the_system(plain, NULL), X509_get_default_cert_file());
+	says(by_the_system(hashed, "/nonexistent"), "trust: cannot read /nonexistent: No such file");
+	remove_folder(hashed, 1);
+	says(by_the_system(hashed, NULL), "give ");
+	remove_folder(plain, 0);
+	unsetenv("SSL_CERT_DIR");
+	unsetenv("SSL_CERT_FILE");
+	if (former[0] != NULL)
+		setenv("SSL_CERT_DIR", former[0], 1);
+	if (former[1] != NULL)
+		setenv("SSL_CERT_FILE", former[1], 1);
+	free(former[0]);
+	free(former[1]);
+}
+
 static void
 the_systems_trust_does_not_know_our_ca(void **state)
 {
@@ -574,6 +717,234 @@ the_systems_trust_does_not_know_our_ca(void **state)
 	stream_close(b);
 	tls_conf_free(conf);
 	tls_conf_free(server);
+}
+
+/* Says something each way; both ends agree on whether it was resumed. */
+static int
+meet(struct scene *s, const struct pals *p, const char *host)
+{
+	begin_to_meet(s, p, host);
+	assert_int_equal(carry(s, s->client, s->server, "hello", 5), 5);
+	assert_int_equal(carry(s, s->server, s->client, "hello", 5), 5);
+	assert_int_equal(tls_resumed(s->client), tls_resumed(s->server));
+	return tls_resumed(s->server);
+}
+
+static int
+resumes(const struct pals *p, const char *host)
+{
+	struct scene s;
+	int yes = meet(&s, p, host);
+
+	close_scene(&s);
+	return yes;
+}
+
+/* As often as one likes, and the server sees whom it saw at first. */
+static void
+the_same_host_is_resumed(void **state)
+{
+	static const int max[] = { 0, TLS1_2_VERSION };
+	struct scene s;
+	struct pals p;
+	int i, k, certificate;
+
+	(void)state;
+	for (k = 0; k < 4; k++) {
+		certificate = k & 1;
+		p = make_pals(max[k / 2], 100, certificate);
+		for (i = 0; i < 5; i++) {
+			assert_int_equal(meet(&s, &p, i == 3 ? "HUB.test" : "hub.test"), i > 0);
+			assert_int_equal(sk_X509_num(tls_peer(s.client)), 1);
+			if (certificate) {
+				assert_int_equal(sk_X509_num(tls_peer(s.server)), 2);
+				assert_int_equal(X509_cmp(sk_X509_value(tls_peer(s.server), 0),
+						     sk_X509_value(device_chain, 0)),
+				    0);
+				assert_int_equal(X509_cmp(sk_X509_value(tls_peer(s.server), 1), ca), 0);
+			} else
+				assert_null(tls_peer(s.server));
+			close_scene(&s);
+		}
+		part(&p);
+	}
+}
+
+static void
+another_host_is_not_resumed(void **state)
+{
+	static const int max[] = { 0, TLS1_2_VERSION };
+	struct hf_error err = { 0 };
+	struct pals p, other;
+	size_t k;
+
+	(void)state;
+	for (k = 0; k < 2; k++) {
+		p = make_pals(max[k], 100, 1);
+		assert_false(resumes(&p, "hub.test"));
+		assert_false(resumes(&p, "a.wild.test"));
+		assert_true(resumes(&p, "a.wild.test"));
+		assert_false(resumes(&p, "hub.test"));
+		assert_false(resumes(&p, "127.0.0.1"));
+		assert_true(resumes(&p, "127.0.0.1"));
+		other = (struct pals){ NULL, p.server }; /* nor is another's session */
+		assert_int_equal(tls_conf_client(&other.client, trust, NULL, NULL, &err), 0);
+		assert_false(resumes(&other, "127.0.0.1"));
+		tls_conf_free(other.client);
+		part(&p);
+	}
+}
+
+/* The name that is asked for is verified, whatever was resumed. */
+static void
+a_session_vouches_for_no_other_name(void **state)
+{
+	struct pals p = make_pals(0, 100, 0);
+	struct scene s;
+	ssize_t r = 0;
+	char c;
+	int i;
+
+	(void)state;
+	assert_false(resumes(&p, "hub.test"));
+	begin_to_meet(&s, &p, "wrong.test");
+	for (i = 0; r != STREAM_ERR && i < 10; i++) {
+		r = stream_read(s.client, &c, 1);
+		stream_read(s.server, &c, 1);
+	}
+	assert_non_null(strstr(s.client->err.text, "made out to another name"));
+	close_scene(&s);
+	part(&p);
+}
+
+static void
+what_was_cut_is_resumed(void **state)
+{
+	static const int max[] = { 0, TLS1_2_VERSION };
+	struct scene s;
+	struct pals p;
+	size_t k;
+	char c;
+
+	(void)state;
+	for (k = 0; k < 2; k++) {
+		p = make_pals(max[k], 100, 1);
+		meet(&s, &p, "hub.test");
+		pair_cut(s.wire[0], 0);
+		assert_int_equal(stream_read(s.server, &c, 1), STREAM_ERR);
+		assert_int_equal(stream_read(s.client, &c, 1), STREAM_ERR);
+		close_scene(&s);
+		assert_true(resumes(&p, "hub.test"));
+		part(&p);
+	}
+}
+
+/* What was offered and came to nothing is not offered again. */
+static void
+a_session_that_failed_is_dropped(void **state)
+{
+	static const int max[] = { 0, TLS1_2_VERSION };
+	struct scene s;
+	struct pals p;
+	size_t k;
+	char c;
+
+	(void)state;
+	for (k = 0; k < 2; k++) {
+		p = make_pals(max[k], 100, 1);
+		assert_false(resumes(&p, "hub.test"));
+		begin_to_meet(&s, &p, "hub.test");
+		assert_int_equal(stream_read(s.client, &c, 1), STREAM_WANT_READ);
+		pair_cut(s.wire[0], 0);
+		assert_int_equal(stream_read(s.client, &c, 1), STREAM_ERR);
+		close_scene(&s);
+		assert_false(resumes(&p, "hub.test"));
+		assert_true(resumes(&p, "hub.test"));
+		part(&p);
+	}
+}
+
+static void
+servers_that_do_not_resume(void **state)
+{
+	static const int max[] = { 0, TLS1_2_VERSION };
+	struct hf_error err = { 0 };
+	struct pals p;
+	size_t k;
+
+	(void)state;
+	for (k = 0; k < 2; k++) {
+		p = make_pals(max[k], 0, 1);
+		assert_false(resumes(&p, "hub.test"));
+		assert_false(resumes(&p, "hub.test"));
+		part(&p);
+		p = make_pals(max[k], 100, 1); /* one that began anew knows nobody */
+		assert_false(resumes(&p, "hub.test"));
+		tls_conf_free(p.server);
+		assert_int_equal(tls_conf_server(&p.server, server_chain, server_key, max[k], &err), 0);
+		tls_conf_resume(p.server, 100, 60);
+		assert_false(resumes(&p, "hub.test"));
+		assert_true(resumes(&p, "hub.test"));
+		part(&p);
+	}
+}
+
+static void
+the_oldest_sessions_are_forgotten(void **state)
+{
+	static const int max[] = { 0, TLS1_2_VERSION };
+	struct hf_error err = { 0 };
+	struct pals p, other[3];
+	size_t k, i;
+
+	(void)state;
+	for (k = 0; k < 2; k++) {
+		p = make_pals(max[k], 3, 1);
+		assert_false(resumes(&p, "hub.test"));
+		for (i = 0; i < 3; i++) {
+			other[i].server = p.server;
+			assert_int_equal(
+			    tls_conf_client(&other[i].client, trust, device_chain, device_key, &err), 0);
+			assert_false(resumes(&other[i], "hub.test"));
+		}
+		assert_true(resumes(&other[2], "hub.test"));
+		assert_false(resumes(&p, "hub.test"));
+		for (i = 0; i < 3; i++)
+			tls_conf_free(other[i].client);
+		part(&p);
+	}
+}
+
+/* Though its session has not: OpenSSL would go on with it. */
+static void
+a_certificate_that_has_ended_is_not_resumed(void **state)
+{
+	int64_t now = time(NULL);
+	STACK_OF(X509) *brief = server_cert("DNS:hub.test", now - 60, now + 2);
+	struct pals p = make_pals(0, 100, 0);
+	struct hf_error err = { 0 };
+	struct scene s;
+	ssize_t r = 0;
+	char c;
+	int i;
+
+	(void)state;
+	tls_conf_free(p.server);
+	assert_int_equal(tls_conf_server(&p.server, brief, server_key, 0, &err), 0);
+	tls_conf_resume(p.server, 100, 60);
+	assert_false(resumes(&p, "hub.test"));
+	assert_true(resumes(&p, "hub.test"));
+	while (time(NULL) <= now + 2)
+		poll(NULL, 0, 50);
+	begin_to_meet(&s, &p, "hub.test");
+	for (i = 0; r != STREAM_ERR && i < 10; i++) {
+		r = stream_read(s.client, &c, 1);
+		stream_read(s.server, &c, 1);
+	}
+	assert_non_null(strstr(s.client->err.text, "certificate has expired"));
+	close_scene(&s);
+	part(&p);
+	drop(brief);
 }
 
 /*
@@ -795,6 +1166,296 @@ over_sockets(void **state)
 	close(listener);
 }
 
+/* All names have two addresses, and nobody is at the first. */
+int
+getaddrinfo(const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **list)
+{
+	static struct sockaddr_in in[2];
+	static struct addrinfo a[2];
+	int i, numeric = inet_addr(host) != INADDR_NONE;
+
+	if (!numeric && (hints->ai_flags & AI_NUMERICHOST))
+		return EAI_NONAME;
+	for (i = 0; i < 2; i++) {
+		in[i] =
+		    (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(service)) };
+		in[i].sin_addr.s_addr = inet_addr(i == 0 ? "127.0.0.9" : "127.0.0.1");
+		a[i] = (struct addrinfo){ .ai_family = AF_INET, .ai_socktype = SOCK_STREAM };
+		a[i].ai_addrlen = sizeof in[i];
+		a[i].ai_addr = (struct sockaddr *)&in[i];
+	}
+	a[0].ai_next = &a[1];
+	*list = numeric ? &a[1] : &a[0];
+	return 0;
+}
+
+void
+freeaddrinfo(struct addrinfo *list)
+{
+	(void)list;
+}
+
+/* Dials by a name and answers at the second address. The client's last word; `hello`: what it began with. */
+static ssize_t
+dial(struct scene *s, const struct pals *p, const char *host, char hello[2000])
+{
+	struct net net = { .open = net_open, .proxy = "" };
+	struct hf_error err = { 0 };
+	struct stream *tcp;
+	struct pollfd waits;
+	uint16_t port;
+	int listener = loopback(&port), i, fd;
+	ssize_t n, r = 0;
+	char c;
+
+	assert_int_equal(
+	    net.open(&net, &s->client, &(struct dial){ host, port, p->client, NULL }, NULL, &err), 0);
+	waits = (struct pollfd){ listener, POLLIN, 0 };
+	while (poll(&waits, 1, 1) != 1)
+		assert_int_not_equal(stream_read(s->client, &c, 1), STREAM_ERR);
+	fd = accept(listener, NULL, NULL);
+	close(listener);
+	while ((n = recv(fd, hello, 1999, MSG_PEEK | MSG_DONTWAIT)) < 100)
+		stream_read(s->client, &c, 1);
+	hello[n] = '\0';
+	assert_int_equal(tcp_from_fd(&tcp, fd, "the device", &err), 0);
+	assert_int_equal(tls_open(&s->server, p->server, tcp, NULL, NULL, &err), 0);
+	for (i = 0; i < 1000 && r != STREAM_ERR && !tls_ready(s->client); i++, poll(NULL, 0, 1)) {
+		r = stream_read(s->client, &c, 1);
+		stream_read(s->server, &c, 1);
+	}
+	for (i = 0; i < (int)n; i++)
+		hello[i] = hello[i] == '\0' ? ' ' : hello[i];
+	return r;
+}
+
+/* Whichever address it was: the name is what is sent and verified. */
+static void
+the_name_is_the_one_that_was_asked_for(void **state)
+{
+	struct pals p = make_pals(0, 100, 0);
+	struct scene s = { 0 };
+	char hello[2000];
+	int i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) { /* and when it is resumed */
+		assert_int_equal(dial(&s, &p, "hub.test", hello), STREAM_WANT_READ);
+		assert_non_null(strstr(hello, "hub.test"));
+		assert_int_equal(carry(&s, s.server, s.client, "hello", 5), 5);
+		assert_int_equal(tls_resumed(s.client), i);
+		close_scene(&s);
+	}
+	assert_int_equal(dial(&s, &p, "elsewhere.test", hello), STREAM_ERR);
+	assert_non_null(strstr(hello, "elsewhere.test"));
+	assert_non_null(strstr(s.client->err.text, "elsewhere.test is made out to another name"));
+	close_scene(&s);
+	part(&p);
+}
+
+/*
+ * A client on a socket; the server is in memory, and what it says is handed over by hand.
+ */
+struct handed {
+	struct scene s;
+	struct stream *wire; /* the server's other end */
+	int fd;		     /* the client's */
+};
+
+/* Hands over all that there is, but for so many bytes at its end. How many that was. */
+static size_t
+hand_over(struct handed *h, size_t but)
+{
+	static uint8_t bytes[64 * 1024];
+	ssize_t n = stream_read(h->wire, bytes, sizeof bytes);
+
+	if (n <= 0)
+		return 0;
+	assert_true((size_t)n >= but);
+	assert_int_equal(send(h->fd, bytes, (size_t)n - but, 0), n - (ssize_t)but);
+	return (size_t)n;
+}
+
+/* And what the client said, to the server. */
+static void
+hand_back(struct handed *h)
+{
+	uint8_t bytes[16 * 1024];
+	ssize_t n = recv(h->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+
+	if (n > 0)
+		assert_int_equal(stream_write(h->wire, bytes, (size_t)n), n);
+}
+
+static void
+open_handed(struct handed *h, const struct pals *p)
+{
+	struct hf_error err = { 0 };
+	struct stream *under;
+	int fd[2], i;
+	char c;
+
+	memset(h, 0, sizeof *h);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+	h->fd = fd[0];
+	assert_int_equal(pair_new(&h->s.wire[1], &h->wire, 64 * 1024, 0), 0);
+	assert_int_equal(tcp_from_fd(&under, fd[1], "the server", &err), 0);
+	assert_int_equal(tls_open(&h->s.client, p->client, under, "hub.test", NULL, &err), 0);
+	assert_int_equal(tls_open(&h->s.server, p->server, h->s.wire[1], NULL, NULL, &err), 0);
+	for (i = 0; i < 20; i++) {
+		assert_int_equal(stream_read(h->s.client, &c, 1), STREAM_WANT_READ);
+		hand_back(h);
+		assert_int_equal(stream_read(h->s.server, &c, 1), STREAM_WANT_READ);
+		hand_over(h, 0);
+	}
+	assert_true(tls_ready(h->s.client) && tls_ready(h->s.server));
+}
+
+static void
+close_handed(struct handed *h)
+{
+	close_scene(&h->s);
+	stream_close(h->wire);
+	close(h->fd);
+}
+
+/* Wherever it ends: within a record's head, its body, or behind it; before a goodbye, that is an error. */
+static void
+an_end_without_goodbye_is_no_end(void **state)
+{
+	static const int max[] = { 0, TLS1_2_VERSION };
+	struct handed h;
+	struct pals p;
+	size_t k, but, whole = 100;
+	ssize_t r;
+	char got[8];
+
+	(void)state;
+	for (k = 0; k < 2; k++) {
+		p = make_pals(max[k], 0, 1);
+		for (but = 0; but < whole; but++) {
+			open_handed(&h, &p);
+			assert_int_equal(stream_write(h.s.server, "message", 7), 7);
+			whole = hand_over(&h, but);
+			shutdown(h.fd, SHUT_WR);
+			r = stream_read(h.s.client, got, sizeof got);
+			if (but == 0) {
+				assert_int_equal(r, 7);
+				r = stream_read(h.s.client, got, sizeof got);
+			}
+			assert_int_equal(r, STREAM_ERR);
+			assert_int_equal(h.s.client->err.code, HF_ERR_NET);
+			assert_string_equal(
+			    h.s.client->err.text, "hub.test closed the connection without TLS's goodbye");
+			assert_int_equal(stream_read(h.s.client, got, sizeof got), STREAM_ERR);
+			assert_int_equal(stream_write(h.s.client, got, 1), STREAM_ERR);
+			close_handed(&h);
+		}
+		assert_in_range(whole, 20, 99);
+		whole = 100;
+		part(&p);
+	}
+}
+
+/* To OpenSSL, what ends like that has spoilt its session; it is what a lost connection looks like. */
+static void
+a_session_outlives_an_end_without_goodbye(void **state)
+{
+	static const int max[] = { 0, TLS1_2_VERSION };
+	struct handed h;
+	struct pals p;
+	size_t k;
+	char c;
+
+	(void)state;
+	for (k = 0; k < 2; k++) {
+		p = make_pals(max[k], 100, 1);
+		open_handed(&h, &p);
+		assert_false(tls_resumed(h.s.client));
+		shutdown(h.fd, SHUT_WR);
+		assert_int_equal(stream_read(h.s.client, &c, 1), STREAM_ERR);
+		close_handed(&h);
+		open_handed(&h, &p);
+		assert_true(tls_resumed(h.s.client));
+		close_handed(&h);
+		part(&p);
+	}
+}
+
+/* Who has said goodbye may still listen. */
+static void
+a_peer_that_says_no_more_is_spoken_to(void **state)
+{
+	static const int max[] = { 0, TLS1_2_VERSION };
+	struct handed h;
+	struct pals p;
+	size_t k;
+	uint8_t got[100];
+	char c;
+
+	(void)state;
+	for (k = 0; k < 2; k++) {
+		p = make_pals(max[k], 0, 1);
+		open_handed(&h, &p);
+		part(&p);
+		stream_close(h.s.server);
+		h.s.server = NULL;
+		assert_in_range(hand_over(&h, 0), 10, 60);
+		shutdown(h.fd, SHUT_WR);
+		assert_int_equal(stream_read(h.s.client, &c, 1), 0);
+		assert_int_equal(stream_write(h.s.client, "more", 4), 4);
+		assert_int_equal(stream_read(h.s.client, &c, 1), 0);
+		assert_in_range(recv(h.fd, got, sizeof got, MSG_DONTWAIT), 20, 60);
+		assert_int_equal(got[0], SSL3_RT_APPLICATION_DATA);
+		close_handed(&h);
+	}
+}
+
+/* No signal ends the process, and the sentence says what happened to the connection. */
+static void
+a_reset_while_writing(void **state)
+{
+	static uint8_t much[1000 * 1000];
+	static const struct linger abrupt = { 1, 0 };
+	static const int max[] = { 0, TLS1_2_VERSION };
+	struct hf_error err = { 0 };
+	struct stream *tcp;
+	struct scene s = { 0 };
+	struct pals p;
+	uint16_t port;
+	size_t k;
+	ssize_t r;
+	int listener = loopback(&port), fd, i;
+	char c;
+
+	(void)state;
+	for (k = 0; k < 2; k++) {
+		p = make_pals(max[k], 0, 1);
+		assert_int_equal(tcp_connect(&tcp, NULL, "127.0.0.1", port, &err), 0);
+		assert_int_equal(tls_open(&s.client, p.client, tcp, "127.0.0.1", NULL, &err), 0);
+		assert_true(stream_read(s.client, &c, 1) < 0);
+		fd = accept(listener, NULL, NULL);
+		assert_int_equal(tcp_from_fd(&tcp, fd, "the device", &err), 0);
+		assert_int_equal(tls_open(&s.server, p.server, tcp, NULL, NULL, &err), 0);
+		part(&p);
+		assert_int_equal(carry(&s, s.client, s.server, much, 1000), 1000);
+		while (stream_write(s.client, much, sizeof much) != STREAM_WANT_WRITE)
+			;
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &abrupt, sizeof abrupt);
+		dup2(listener, fd); /* closes it, without a goodbye */
+		stream_close(s.server);
+		for (i = 0, r = 0; r != STREAM_ERR && i < 100; i++, poll(NULL, 0, 1))
+			r = stream_write(s.client, much, sizeof much);
+		assert_int_equal(r, STREAM_ERR);
+		assert_int_equal(s.client->err.code, HF_ERR_NET);
+		assert_non_null(strstr(s.client->err.text, " lost while writing: "));
+		assert_int_equal(stream_read(s.client, &c, 1), STREAM_ERR);
+		assert_int_equal(stream_write(s.client, &c, 1), STREAM_ERR);
+		stream_close(s.client);
+	}
+	close(listener);
+}
+
 int
 main(void)
 {
@@ -809,11 +1470,25 @@ main(void)
 		cmocka_unit_test(our_certificate_is_refused),
 		cmocka_unit_test(not_tls_at_all),
 		cmocka_unit_test(settings_that_cannot_be),
+		cmocka_unit_test(the_systems_trust_is_where_openssl_looks),
 		cmocka_unit_test(the_systems_trust_does_not_know_our_ca),
+		cmocka_unit_test(the_same_host_is_resumed),
+		cmocka_unit_test(another_host_is_not_resumed),
+		cmocka_unit_test(a_session_vouches_for_no_other_name),
+		cmocka_unit_test(what_was_cut_is_resumed),
+		cmocka_unit_test(a_session_that_failed_is_dropped),
+		cmocka_unit_test(servers_that_do_not_resume),
+		cmocka_unit_test(the_oldest_sessions_are_forgotten),
+		cmocka_unit_test(a_certificate_that_has_ended_is_not_resumed),
 		cmocka_unit_test(the_loop_goes_on_while_a_key_signs),
 		cmocka_unit_test(closing_does_not_wait_for_the_key),
 		cmocka_unit_test(a_key_that_fails_is_named),
 		cmocka_unit_test(over_sockets),
+		cmocka_unit_test(the_name_is_the_one_that_was_asked_for),
+		cmocka_unit_test(an_end_without_goodbye_is_no_end),
+		cmocka_unit_test(a_session_outlives_an_end_without_goodbye),
+		cmocka_unit_test(a_peer_that_says_no_more_is_spoken_to),
+		cmocka_unit_test(a_reset_while_writing),
 	};
 
 	sem_init(&gate, 0, 0);
