@@ -1,7 +1,9 @@
 /*
  * AMQP at either end. The first byte of the input is a seed, the chair (lowest bit) and a client's login (the next: SASL, or none); the rest
- * is what the peer sends. It goes in whole, and again in pieces cut by the seed while the clock goes on: both must tell the same story.
+ * is what the peer sends. It goes in whole, and again in pieces cut by the seed while the clock goes on: both must tell the same story, unless
+ * the peer said what it might have said a moment later, when it had heard us: Proton ends such a conversation.
  */
+#define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
 #include "amqp/message.h"
@@ -141,6 +143,14 @@ run(const uint8_t *p, size_t n, unsigned how, uint64_t seed, struct buf *story)
 	amqp_fini(&a);
 }
 
+static int
+too_early(struct buf *story)
+{
+	static const char words[] = "broke the protocol";
+
+	return memmem(buf_data(story), buf_size(story), words, sizeof(words) - 1) != NULL;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
@@ -150,8 +160,9 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		return 0;
 	run(p + 1, n - 1, p[0], 0, &whole);
 	run(p + 1, n - 1, p[0], p[0] + 1, &pieces);
-	must(buf_size(&whole) == buf_size(&pieces));
-	must(memcmp(buf_data(&whole), buf_data(&pieces), buf_size(&whole)) == 0);
+	if (!too_early(&whole))
+		must(buf_size(&whole) == buf_size(&pieces) &&
+		     memcmp(buf_data(&whole), buf_data(&pieces), buf_size(&whole)) == 0);
 	buf_free(&whole);
 	buf_free(&pieces);
 	return 0;

@@ -67,12 +67,13 @@ amqp_feed(struct amqp *a, const uint8_t *p, size_t n)
 		size_t some = room.size < n ? room.size : n;
 
 		if (some == 0)
-			break; /* it is over, which an event tells */
+			break;
 		memcpy(room.start, p, some);
 		pn_connection_driver_read_done(d, some);
 		p += some;
 		n -= some;
 	}
+	a->deaf = pn_connection_driver_read_closed(d); /* it is over, which an event tells */
 	return flush(a);
 }
 

@@ -86,7 +86,7 @@ struct amqp {
 	char hostname[256];
 	char offered[160];
 	int layer, waits, pending, outcome, let_in; /* of SASL */
-	int opened, closing, closed, eof, failed, broken, heard_open;
+	int opened, closing, closed, eof, failed, broken, deaf, heard_open;
 	size_t fed;
 	uint32_t last_delivery;
 	struct amqp_link *links;

@@ -425,7 +425,7 @@ amqp_take(struct amqp *a, const uint8_t *p, size_t n)
 	size_t took = 0, some;
 	ssize_t want;
 
-	while (took < n && !a->pending && !a->waits && !a->closed && a->fed < FED_MAX) {
+	while (took < n && !a->pending && !a->waits && !a->closed && !a->deaf && a->fed < FED_MAX) {
 		if ((want = whole(a)) < 0)
 			return want;
 		some = (size_t)want - buf_size(&a->inbox);
@@ -438,5 +438,5 @@ amqp_take(struct amqp *a, const uint8_t *p, size_t n)
 		if (buf_size(&a->inbox) == (size_t)want && complete(a) < 0)
 			return a->engine.err.code;
 	}
-	return a->closed ? (ssize_t)n : (ssize_t)took;
+	return a->closed || a->deaf ? (ssize_t)n : (ssize_t)took;
 }

@@ -102,4 +102,32 @@ int hub_http_get_c2d(const struct http_message *, struct hub_c2d *, struct hf_er
 int hub_http_put_refusal(struct http *, int service, const char *sentence, const char *tracking);
 /* Of a status that is no success: code, status, service code and sentence into the error. */
 int hub_http_get_refusal(const struct http_message *, struct hf_error *);
+
+/*
+ * AMQP. A device's links: by their addresses. A get takes a path alone or a URI before it, ids percent-encoded, letter case of the
+ * fixed parts aside.
+ */
+#define HUB_AMQP_ADDRESS    600
+#define HUB_AMQP_BATCH	    0x80013700u		    /* message format: each data section is a message */
+#define HUB_AMQP_TO_DEVICES "/messages/devicebound" /* the owner's link to all devices */
+enum hub_amqp_link { HUB_AMQP_EVENTS = 1, HUB_AMQP_BOUND };
+int hub_amqp_put_address(char dst[HUB_AMQP_ADDRESS], const struct hub_who *, enum hub_amqp_link);
+/* Device and module into who. The kind, or HF_ERR_PROTOCOL. */
+int hub_amqp_get_address(const char *, struct hub_who *, struct hf_error *);
+/* The device that a message of the owner's is for, by its `to`: /devices/ID/messages/devicebound. 0 or HF_ERR_PROTOCOL. */
+int hub_amqp_get_to(const char *to, struct hub_who *, struct hf_error *);
+/* Messages. A got event's body is lent from the bytes, or from `body`, which is emptied first, when it came in several sections. */
+int hub_amqp_put_event(struct buf *, const struct hub_who *, const struct hub_event *);
+int hub_amqp_get_event(const void *, size_t, struct hub_event *, struct buf *body, struct hf_error *);
+/* Of format HUB_AMQP_BATCH: calls fn for each message in it, in order, until it answers non-zero, which is then the answer. */
+int hub_amqp_get_batch(
+    const void *, size_t, int (*fn)(void *, const struct hub_event *), void *, struct hf_error *);
+/* With iothub-sequencenumber, iothub-enqueuedtime and iothub-deliverycount as annotations where they are not 0, iothub-ack as a property. */
+int hub_amqp_put_c2d(struct buf *, const struct hub_c2d *);
+int hub_amqp_get_c2d(const void *, size_t, struct hub_c2d *, struct buf *body, struct hf_error *);
+/* The condition that stands for a service's code (amqp:not-found for 404001), and its description, JSON text; and back into an error
+ * with status, service code, tracking id and a sentence that begins with `what`. */
+const char *
+hub_amqp_put_error(struct buf *description, int service, const char *sentence, const char *tracking);
+int hub_amqp_get_error(const char *condition, const char *description, const char *what, struct hf_error *);
 #endif
