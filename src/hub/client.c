@@ -260,9 +260,12 @@ way_new(struct hub_client *c)
 		.who = &c->who, .early = c->set.early, .poll_ms = c->set.poll_ms, .poll_at = &c->poll_at
 	};
 
+	enum transport by = line_transport(&c->line);
+
 	c->life++;
-	return line_transport(&c->line) == TRANSPORT_HTTP ? hub_way_http(&c->way, &s)
-							  : hub_way_mqtt(&c->way, &s);
+	if (transport_is_mqtt(by))
+		return hub_way_mqtt(&c->way, &s);
+	return transport_is_amqp(by) ? hub_way_amqp(&c->way, &s) : hub_way_http(&c->way, &s);
 }
 
 static int

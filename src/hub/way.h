@@ -60,4 +60,5 @@ struct hub_way {
 /* HF_ERR_MEMORY. */
 int hub_way_mqtt(struct hub_way **, const struct hub_way_settings *);
 int hub_way_http(struct hub_way **, const struct hub_way_settings *);
+int hub_way_amqp(struct hub_way **, const struct hub_way_settings *);
 #endif
