@@ -259,7 +259,6 @@ way_new(struct hub_client *c)
 	struct hub_way_settings s = {
 		.who = &c->who, .early = c->set.early, .poll_ms = c->set.poll_ms, .poll_at = &c->poll_at
 	};
-
 	enum transport by = line_transport(&c->line);
 
 	c->life++;
