@@ -3,8 +3,8 @@
 #define SETTINGS_H
 #include "base/err.h"
 struct settings { /* owned; NULL: not set */
-	char *id_scope, *endpoint, *connect, *transport, *hub_transport, *proxy, *proxy_auth_file, *poll, *early,
-	    *trust, *registration_id, *state, *payload, *timeout, *hub, *device_id;
+	char *id_scope, *endpoint, *connect, *transport, *hub_transport, *proxy, *proxy_auth_file, *poll,
+	    *early, *trust, *registration_id, *state, *payload, *timeout, *hub, *device_id;
 	char *tpm, *cert, *key, *symmetric_key, *group_key, *hsm;
 	char *ek_handle, *srk_handle, *key_handle, *owner_auth_file, *endorsement_auth_file, *ek_template,
 	    *force;

@@ -67,12 +67,13 @@ static int
 print_json(const struct receiving *r, const struct hf_received *m)
 {
 	json_t *o = json_object();
-	int bad = o == NULL || add_body(o, m) < 0 || add(o, "message_id", m->message_id) < 0 ||
-		  add(o, "correlation_id", m->correlation_id) < 0 || add(o, "user_id", m->user_id) < 0 ||
-		  add(o, "to", m->to) < 0 || add(o, "content_type", m->content_type) < 0 ||
-		  add(o, "content_encoding", m->content_encoding) < 0 || add(o, "ack", m->ack) < 0 ||
-		  (m->deliveries > 0 && json_object_set_new(o, "deliveries", json_integer(m->deliveries)) < 0) ||
-		  json_object_set_new(o, "properties", properties(m)) < 0;
+	int bad =
+	    o == NULL || add_body(o, m) < 0 || add(o, "message_id", m->message_id) < 0 ||
+	    add(o, "correlation_id", m->correlation_id) < 0 || add(o, "user_id", m->user_id) < 0 ||
+	    add(o, "to", m->to) < 0 || add(o, "content_type", m->content_type) < 0 ||
+	    add(o, "content_encoding", m->content_encoding) < 0 || add(o, "ack", m->ack) < 0 ||
+	    (m->deliveries > 0 && json_object_set_new(o, "deliveries", json_integer(m->deliveries)) < 0) ||
+	    json_object_set_new(o, "properties", properties(m)) < 0;
 
 	if (bad) {
 		json_decref(o);
@@ -206,7 +207,8 @@ answer(struct receiving *r)
 	for (r->answer = HF_COMPLETE; r->answer <= HF_REJECT; r->answer++)
 		if (strcmp(word, words[r->answer]) == 0)
 			return 0;
-	return tool_fail(r->tool, HF_ERR_ARGS, "--answer takes complete, abandon or reject, not \"%s\"", word);
+	return tool_fail(
+	    r->tool, HF_ERR_ARGS, "--answer takes complete, abandon or reject, not \"%s\"", word);
 }
 
 static int
