@@ -155,6 +155,9 @@ int hub_service_admit(
 /* Stores an event: part of this turn's commit. retain: MQTT's flag, passed on as the property mqtt-retain. */
 int hub_service_store(
     struct emulator *, const struct hub_admission *, const struct hub_event *, int retain, struct hf_error *);
+/* Is this a token of a policy that gives the owner's rights over the whole hub? 0 and until when (Unix seconds), or HF_ERR_AUTH. */
+int
+hub_service_owner(struct emulator *, const char *host, const char *token, int64_t *until, struct hf_error *);
 /* Is the device still there and enabled? (asked when something in the registry has changed) */
 int hub_service_still(struct emulator *, const struct hub_admission *);
 

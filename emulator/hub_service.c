@@ -95,6 +95,34 @@ by_token(struct emulator *e, const char *token, const json_t *device, struct hub
 	return r;
 }
 
+int
+hub_service_owner(
+    struct emulator *e, const char *host, const char *token, int64_t *until, struct hf_error *err)
+{
+	const char *hub = hub_service_named(&e->conf, host), *path;
+	struct hf_error why = { 0 };
+	struct sas sas;
+	int r = 0;
+
+	if (!hub)
+		return refuse(err, NO_HUB, "there is no hub '%s'", host);
+	if (sas_get(&sas, token, strlen(token), &why) < 0)
+		return refuse(err, UNAUTHORIZED, "%s", why.text);
+	path = path_of(&e->conf, sas.resource, hub);
+	if (!path || (*path && strcmp(path, "/") != 0))
+		r = refuse(err, UNAUTHORIZED, "the token is for '%s', not for '%s'", sas.resource, hub);
+	else if (strcmp(sas.skn, e->conf.hub_policy) != 0)
+		r = refuse(err, UNAUTHORIZED,
+		    "the hub has no policy '%s' with the right to connect as a service", sas.skn);
+	else if (attest_token(token, sas.resource, e->conf.hub_key, NULL, e->now.wall, err) < 0)
+		r = refuse_as(err, UNAUTHORIZED);
+	*until = sas.expiry > INT64_MAX - SLACK ? INT64_MAX : sas.expiry + SLACK;
+	sas_fini(&sas);
+	if (r < 0)
+		*until = 0;
+	return r;
+}
+
 /* Thumbprints are written with and without colons or blanks, in either letter case. */
 static int
 is_thumbprint(const char *written, const char *print)

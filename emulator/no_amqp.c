@@ -26,3 +26,45 @@ amqp_session_free(struct session *s)
 {
 	(void)s;
 }
+
+void
+hub_amqp_check(struct session *s)
+{
+	(void)s;
+}
+
+void
+hub_amqp_offer(struct session *s)
+{
+	(void)s;
+}
+
+void
+hub_amqp_lost(struct session *s)
+{
+	(void)s;
+}
+
+int
+hub_amqp_wake(struct session *s, const char *hub, const char *device)
+{
+	(void)s;
+	(void)hub;
+	(void)device;
+	return 0;
+}
+
+void
+hub_amqp_replace(struct session *s, const char *hub, const char *device)
+{
+	(void)s;
+	(void)hub;
+	(void)device;
+}
+
+int64_t
+hub_amqp_deadline(const struct session *s)
+{
+	(void)s;
+	return NEVER;
+}

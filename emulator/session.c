@@ -53,6 +53,8 @@ session_end(struct session *s, const char *fmt, ...)
 	log_end(s, fmt, ap);
 	va_end(ap);
 	hub_lost(s);
+	if (s->role == HUB_AMQP)
+		hub_amqp_lost(s);
 	s->over = 1;
 	session_wake(s);
 }
@@ -68,6 +70,8 @@ session_finish(struct session *s, const char *fmt, ...)
 	log_end(s, fmt, ap);
 	va_end(ap);
 	hub_lost(s);
+	if (s->role == HUB_AMQP)
+		hub_amqp_lost(s);
 	s->finishing = 1;
 	s->opened = s->e->now.ms;
 }
@@ -259,6 +263,8 @@ next_deadline(struct session *s)
 {
 	int64_t at = sooner(patience(s), s->engine.ops->tick(&s->engine, s->e->now.ms));
 
+	if (s->role == HUB_AMQP)
+		return sooner(at, hub_amqp_deadline(s));
 	if (s->role != HUB_DEVICE)
 		return at;
 	if (s->lents < LENT_MOST)
@@ -282,6 +288,8 @@ session_read(struct session *s)
 	s->pump.hold_out = 1;
 	if (s->role == HUB_DEVICE)
 		hub_check(s);
+	if (s->role == HUB_AMQP)
+		hub_amqp_check(s);
 	for (i = 0; i < STEPS && r == 1 && !s->over && (!s->finishing || lingers(s)); i++) {
 		r = pump_step(&s->pump, s->e->now.ms);
 		take_events(s);

@@ -10,7 +10,7 @@
 #define MAX_BODY   (HUB_MAX_EVENT + 1024)  /* an HTTP request's */
 #define MAX_PACKET (HUB_MAX_EVENT + 65536) /* body, topic, and some air */
 
-enum session_role { NOBODY, DPS_DEVICE, HUB_DEVICE };
+enum session_role { NOBODY, DPS_DEVICE, HUB_DEVICE, HUB_AMQP };
 struct will {
 	char *topic; /* NULL: none */
 	struct buf body;
@@ -92,6 +92,13 @@ void http_hub_answer(struct session *, const struct http_message *);
 int amqp_session_speak(struct session *);
 int amqp_session_next(struct session *);
 void amqp_session_free(struct session *);
+/* The same as hub_check() and the like, of each device on a connection over AMQP. */
+void hub_amqp_check(struct session *);
+void hub_amqp_offer(struct session *);
+void hub_amqp_lost(struct session *);
+int hub_amqp_wake(struct session *, const char *hub, const char *device); /* 1: it is here */
+void hub_amqp_replace(struct session *, const char *hub, const char *device);
+int64_t hub_amqp_deadline(const struct session *); /* ms or NEVER */
 
 int
 ws_is(const struct http_message *); /* does it ask for a WebSocket, or for what is at the WebSocket's path? */

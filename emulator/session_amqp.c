@@ -3,9 +3,10 @@
 #include "base/str.h"
 #include "session_amqp.h"
 
-#define CONTAINER  "holdfast-emulator"
-#define MECHANISMS "TPM PLAIN EXTERNAL ANONYMOUS"
-#define IDLE_MS	   480000 /* the peer is told half of it, as by the services */
+#define CONTAINER "holdfast-emulator"
+#define MECHANISMS                                                                                           \
+	"TPM PLAIN EXTERNAL ANONYMOUS MSSBCBS" /* the last is the C SDK's word for "a token will follow" */
+#define IDLE_MS 480000			       /* the peer is told half of it, as by the services */
 
 int
 session_amqp_built(void)
@@ -52,7 +53,7 @@ amqp_decide(struct session *s, int code, const char *why)
 		    s, "the login by %s was refused with SASL outcome %d: %s", s->amqp.mechanism, code, why);
 }
 
-/* Name and password are looked at once it is known whose they are: at DPS with the request, as over MQTT. */
+/* Name and password of a hub's are judged here; of DPS with the request, as over MQTT. */
 static void
 plain(struct session *s, struct amqp_text init)
 {
@@ -67,7 +68,10 @@ plain(struct session *s, struct amqp_text init)
 	if (r == 0 && str_set(&side->password, password) < 0)
 		r = err_memory(&err);
 	buf_free(&copy);
-	amqp_decide(s, r < 0, err.text);
+	if (r == 0 && hub_amqp_is_login(side->user))
+		hub_amqp_login(s, side->user, side->password);
+	else
+		amqp_decide(s, r < 0, err.text);
 }
 
 static void
@@ -84,28 +88,18 @@ login(struct session *s, const struct amqp_event *ev)
 		    s, strcmp(ev->mechanism, "EXTERNAL") == 0 && !shown, "no client certificate was shown");
 }
 
-static int
-is_hub(const struct config *c, const char *host)
-{
-	size_t n = strcspn(host, ":");
-
-	for (size_t i = 0; i < c->hubs; i++)
-		if (str_eqin(c->hub[i], host, n))
-			return 1;
-	return 0;
-}
-
 static void
 opened(struct session *s, const struct amqp_event *ev)
 {
-	const char *host = ev->text != NULL ? ev->text : "";
+	const char *hub = hub_service_named(&s->e->conf, ev->text != NULL ? ev->text : "");
 
-	if (is_hub(&s->e->conf, host)) {
-		(void)amqp_close(&s->amqp, "amqp:not-implemented", "this hub is reached by MQTT");
-		session_finish(s, "hub %.200s was asked for over AMQP, which it does not speak", host);
+	if (s->amqp_side->hub != NULL && s->amqp_side->hub != hub) {
+		(void)amqp_close(&s->amqp, "amqp:not-found", "this is another hub than the login's");
+		session_finish(s, "it was let in by hub %s, and asked for another", s->amqp_side->hub);
 		return;
 	}
-	s->role = DPS_DEVICE;
+	s->amqp_side->hub = hub;
+	s->role = hub != NULL ? HUB_AMQP : DPS_DEVICE;
 	if (amqp_open(&s->amqp, CONTAINER, NULL, NULL, 0) < 0)
 		session_end(s, "out of memory");
 }
@@ -129,6 +123,8 @@ event(struct session *s, const struct amqp_event *ev)
 	default:
 		if (s->role == DPS_DEVICE)
 			dps_amqp_event(s, ev);
+		if (s->role == HUB_AMQP)
+			hub_amqp_event(s, ev);
 		return;
 	}
 }

@@ -6,6 +6,8 @@ void
 session_wake_device(struct emulator *e, const char *hub, const char *device)
 {
 	for (struct session *s = e->sessions; s != NULL; s = s->next) {
+		if (hub_amqp_wake(s, hub, device))
+			session_wake(s);
 		if (s->role != HUB_DEVICE || strcmp(s->admission.device, device) != 0 ||
 		    !str_eqi(s->admission.hub, hub))
 			continue;

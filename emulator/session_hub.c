@@ -50,6 +50,8 @@ replace_others(struct session *s)
 			continue;
 		session_end(o, "closed, for the same device has connected anew (400027)");
 	}
+	for (struct session *o = s->e->sessions; o != NULL; o = o->next)
+		hub_amqp_replace(o, s->admission.hub, s->admission.device);
 }
 
 static int
@@ -137,7 +139,11 @@ hub_offer(struct session *s)
 	const json_t *o;
 	size_t i;
 
-	if (s->role != HUB_DEVICE || s->over || s->finishing)
+	if (s->over || s->finishing)
+		return;
+	if (s->role == HUB_AMQP)
+		hub_amqp_offer(s);
+	if (s->role != HUB_DEVICE)
 		return;
 	json_array_foreach(s->filters, i, o)
 	{
