@@ -77,6 +77,20 @@ amqp_feed(struct amqp *a, const uint8_t *p, size_t n)
 	return flush(a);
 }
 
+/* What is broken is told behind what came before it. */
+static ssize_t
+take(struct amqp *a, const uint8_t *p, size_t n)
+{
+	ssize_t took = amqp_take(a, p, n);
+
+	if (took >= 0 || a->failed < 0)
+		return took;
+	a->broken = (int)took;
+	a->late = a->engine.err;
+	err_clear(&a->engine.err);
+	return took;
+}
+
 static ssize_t
 in(struct engine *engine, const void *p, size_t n)
 {
@@ -91,9 +105,7 @@ in(struct engine *engine, const void *p, size_t n)
 	}
 	if (a->broken < 0)
 		return (ssize_t)n;
-	took = amqp_take(a, p, n);
-	if (took < 0) /* told behind what came before it */
-		a->broken = (int)took;
+	took = take(a, p, n);
 	return took < 0 ? (ssize_t)n : took;
 }
 
@@ -795,13 +807,14 @@ take_event(struct amqp *a, struct amqp_event *ev)
 		r = next_event(a, ev);
 	while (r == 0 && a->held) {
 		a->held = 0;
-		if (amqp_take(a, NULL, 0) < 0)
-			a->broken = a->engine.err.code;
+		(void)take(a, NULL, 0);
 		r = next_event(a, ev);
 	}
 	if (r != 0)
 		return r;
-	return a->broken < 0 ? a->broken : ended(a, ev);
+	if (a->broken < 0)
+		return err_set(&a->engine.err, a->broken, "%s", a->late.text);
+	return ended(a, ev);
 }
 
 int

@@ -88,6 +88,7 @@ struct amqp {
 	char offered[160];
 	int layer, waits, pending, outcome, let_in; /* of SASL */
 	int opened, closing, closed, eof, failed, broken, deaf, held, heard_open;
+	struct hf_error late; /* for `broken` */
 	size_t fed;
 	uint32_t format; /* of the transfer that Proton has now */
 	uint32_t last_delivery;
