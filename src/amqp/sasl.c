@@ -65,7 +65,7 @@ static int
 say_init(struct amqp *a)
 {
 	struct buf fields = { 0 };
-	int r = amqp_put_symbol(&fields, a->mechanism);
+	int r = amqp_put_symbol(&fields, a->mechanism, strlen(a->mechanism));
 
 	if (r == 0)
 		r = a->outcome ? amqp_put_binary(&fields, buf_data(&a->init), buf_size(&a->init))
