@@ -77,6 +77,20 @@ amqp_feed(struct amqp *a, const uint8_t *p, size_t n)
 	return flush(a);
 }
 
+/* What is broken is told behind what came before it. */
+static ssize_t
+take(struct amqp *a, const uint8_t *p, size_t n)
+{
+	ssize_t took = amqp_take(a, p, n);
+
+	if (took >= 0 || a->failed < 0)
+		return took;
+	a->broken = (int)took;
+	a->late = a->engine.err;
+	err_clear(&a->engine.err);
+	return took;
+}
+
 static ssize_t
 in(struct engine *engine, const void *p, size_t n)
 {
@@ -91,9 +105,7 @@ in(struct engine *engine, const void *p, size_t n)
 	}
 	if (a->broken < 0)
 		return (ssize_t)n;
-	took = amqp_take(a, p, n);
-	if (took < 0) /* told behind what came before it */
-		a->broken = (int)took;
+	took = take(a, p, n);
 	return took < 0 ? (ssize_t)n : took;
 }
 
@@ -591,9 +603,12 @@ receive(struct amqp *a, struct amqp_link *l, pn_delivery_t *d, struct amqp_event
 
 	if (pn_delivery_aborted(d)) {
 		buf_clear(&l->inbox);
+		l->format = 0;
 		pn_delivery_settle(d);
 		return 0;
 	}
+	if (a->format != 0)
+		l->format = a->format;
 	if (n > a->max_message - buf_size(&l->inbox))
 		return too_long(a, l, ev);
 	if (n > 0) {
@@ -609,6 +624,8 @@ receive(struct amqp *a, struct amqp_link *l, pn_delivery_t *d, struct amqp_event
 	l->inbox = (struct buf){ 0 };
 	ev->what = AMQP_MESSAGE;
 	ev->link = l;
+	ev->format = l->format;
+	l->format = 0;
 	ev->bytes = (struct amqp_text){ (const char *)buf_data(&a->taken), buf_size(&a->taken) };
 	if (pn_delivery_settled(d)) {
 		pn_delivery_settle(d);
@@ -759,18 +776,11 @@ ended(struct amqp *a, struct amqp_event *ev)
 }
 
 static int
-take_event(struct amqp *a, struct amqp_event *ev)
+next_event(struct amqp *a, struct amqp_event *ev)
 {
 	pn_event_t *e;
 	int r;
 
-	if (a->pending) {
-		*ev = a->sasl_event;
-		a->pending = 0;
-		return 1;
-	}
-	if ((r = gone_links(a, ev)) != 0)
-		return r;
 	while (!a->closed && (e = pn_connection_driver_next_event(&a->proton->driver)) != NULL) {
 		memset(ev, 0, sizeof(*ev));
 		if ((r = heard(a, e, ev)) != 0)
@@ -779,7 +789,32 @@ take_event(struct amqp *a, struct amqp_event *ev)
 			return r;
 	}
 	a->fed = 0;
-	return a->broken < 0 ? a->broken : ended(a, ev);
+	a->format = 0;
+	return 0;
+}
+
+static int
+take_event(struct amqp *a, struct amqp_event *ev)
+{
+	int r;
+
+	if (a->pending) {
+		*ev = a->sasl_event;
+		a->pending = 0;
+		return 1;
+	}
+	if ((r = gone_links(a, ev)) == 0)
+		r = next_event(a, ev);
+	while (r == 0 && a->held) {
+		a->held = 0;
+		(void)take(a, NULL, 0);
+		r = next_event(a, ev);
+	}
+	if (r != 0)
+		return r;
+	if (a->broken < 0)
+		return err_set(&a->engine.err, a->broken, "%s", a->late.text);
+	return ended(a, ev);
 }
 
 int

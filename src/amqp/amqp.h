@@ -39,6 +39,7 @@ struct amqp_link {
 	/* private */
 	struct pn_link_t *pn;
 	struct buf inbox; /* of the delivery that is coming in */
+	uint32_t format;  /* of that delivery */
 	int ours, gone, shown;
 	struct amqp_link *next;
 };
@@ -65,7 +66,7 @@ struct amqp_event {
 	const char *text, *mechanism, *container, *source, *target, *condition,
 	    *description; /* NULL: absent */
 	enum amqp_outcome outcome;
-	uint32_t delivery;
+	uint32_t delivery, format; /* format: a MESSAGE's; 0 but for those who have invented one */
 	int code, credit;
 };
 struct amqp_proton;
@@ -86,8 +87,10 @@ struct amqp {
 	char hostname[256];
 	char offered[160];
 	int layer, waits, pending, outcome, let_in; /* of SASL */
-	int opened, closing, closed, eof, failed, broken, deaf, heard_open;
+	int opened, closing, closed, eof, failed, broken, deaf, held, heard_open;
+	struct hf_error late; /* for `broken` */
 	size_t fed;
+	uint32_t format; /* of the transfer that Proton has now */
 	uint32_t last_delivery;
 	struct amqp_link *links;
 	size_t link_count;

@@ -62,6 +62,22 @@ check_inside(const struct amqp_value *list)
 	return 0;
 }
 
+uint32_t
+amqp_frame_format(const uint8_t *p, size_t n)
+{
+	size_t lead = (size_t)p[4] * 4;
+	struct amqp_value list, v = { 0 };
+	struct amqp_walk w;
+
+	if (amqp_get(p + lead, n - lead, &list) < 0)
+		return 0;
+	w = amqp_inside(&list);
+	for (int i = 0; i < 4; i++)
+		if (amqp_walk(&w, &v) != 1)
+			return 0;
+	return v.type == AMQP_UINT ? (uint32_t)v.u : 0;
+}
+
 int
 amqp_frame_check(const uint8_t *p, size_t n, struct hf_error *e)
 {

@@ -49,11 +49,7 @@ put_text(struct buf *b, int field, const struct amqp_text *t)
 		return amqp_put_binary(b, t->p, t->len);
 	if (field != P_TYPE && field != P_ENCODING)
 		return amqp_put_string(b, t->p, t->len);
-	if (t->len > 255)
-		return HF_ERR_ARGS;
-	return buf_putc(b, 0xA3) < 0 || buf_putc(b, (uint8_t)t->len) < 0 || buf_put(b, t->p, t->len) < 0
-		   ? HF_ERR_MEMORY
-		   : 0;
+	return amqp_put_symbol(b, t->p, t->len);
 }
 
 static int

@@ -62,7 +62,7 @@ int amqp_put_long(struct buf *, int64_t);
 int amqp_put_timestamp(struct buf *, int64_t ms);
 int amqp_put_binary(struct buf *, const void *, size_t);
 int amqp_put_string(struct buf *, const char *, size_t);
-int amqp_put_symbol(struct buf *, const char *);
+int amqp_put_symbol(struct buf *, const char *, size_t);
 /* A described list, of values that are encoded already. */
 int amqp_put_list(struct buf *, uint8_t descriptor, uint32_t count, const struct buf *values);
 int amqp_put_map(struct buf *, uint8_t descriptor, uint32_t count, const struct buf *values);

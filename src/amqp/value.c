@@ -303,9 +303,9 @@ amqp_put_string(struct buf *b, const char *p, size_t n)
 }
 
 int
-amqp_put_symbol(struct buf *b, const char *p)
+amqp_put_symbol(struct buf *b, const char *p, size_t n)
 {
-	return put_sized(b, 0xA3, p, strlen(p));
+	return put_sized(b, 0xA3, p, n);
 }
 
 static int
@@ -337,7 +337,8 @@ amqp_put_map(struct buf *b, uint8_t descriptor, uint32_t count, const struct buf
 static void
 key(struct amqp_pairs *p, const char *name)
 {
-	int r = p->symbols ? amqp_put_symbol(&p->b, name) : amqp_put_string(&p->b, name, strlen(name));
+	int r = p->symbols ? amqp_put_symbol(&p->b, name, strlen(name))
+			   : amqp_put_string(&p->b, name, strlen(name));
 
 	if (p->failed == 0)
 		p->failed = r;

@@ -538,6 +538,61 @@ closes(void **state)
 	}
 }
 
+/* One that Microsoft's C SDK has invented: it stands in the transfer, behind handle, id and tag; ours says none. */
+static void
+formats(void **state)
+{
+	static const char word[] = { 0x70, (char)0x80, 1, 0x37, 0 };
+	struct amqp_event ev;
+	struct amqp_link *l;
+	struct buf frames = { 0 };
+	struct pair p;
+	int seen = 0;
+
+	(void)state;
+	begin(&p, WHOLE);
+	open_client(&p);
+	l = attach(&p, 0, "a");
+	run(&p);
+	for (int i = 0; i < 4; i++) {
+		const uint8_t *b;
+		size_t n, at;
+
+		assert_int_equal(amqp_send(&p.client, l, i % 2 ? "odd" : "even", i % 2 ? 3 : 4, NULL), 0);
+		b = buf_data(&p.client.engine.out);
+		n = buf_size(&p.client.engine.out);
+		/* size, head, 00 53 14 C0 size count, handle 43, id, tag A0 04 ...., format */
+		assert_int_equal(b[14], 0x43);
+		at = b[15] == 0x43 ? 16 : 17;
+		assert_int_equal(b[at], 0xA0);
+		at += 6;
+		assert_int_equal(b[at], 0x43);
+		if (i % 2) {
+			assert_int_equal(buf_put32(&frames, (uint32_t)n + 4), 0);
+			assert_int_equal(buf_put(&frames, b + 4, 8), 0);
+			assert_int_equal(buf_putc(&frames, b[12] + 4), 0);
+			assert_int_equal(buf_put(&frames, b + 13, at - 13), 0);
+			assert_int_equal(buf_put(&frames, word, sizeof(word)), 0);
+			assert_int_equal(buf_put(&frames, b + at + 1, n - at - 1), 0);
+		} else
+			assert_int_equal(buf_put(&frames, b, n), 0);
+		buf_clear(&p.client.engine.out);
+	}
+	while (buf_size(&frames) > 0) {
+		buf_eat(&frames,
+		    (size_t)p.server.engine.ops->in(&p.server.engine, buf_data(&frames), buf_size(&frames)));
+		while (amqp_next(&p.server, &ev) == 1) {
+			assert_int_equal(ev.what, AMQP_MESSAGE);
+			assert_int_equal(ev.bytes.len, seen % 2 ? 3 : 4);
+			assert_int_equal(ev.format, seen % 2 ? 0x80013700 : 0);
+			seen++;
+		}
+	}
+	assert_int_equal(seen, 4);
+	buf_free(&frames);
+	end(&p);
+}
+
 static void
 ends(void **state)
 {
@@ -635,8 +690,8 @@ main(void)
 		cmocka_unit_test(wrong_password), cmocka_unit_test(not_offered),
 		cmocka_unit_test(bad_beginnings), cmocka_unit_test(bad_frames), cmocka_unit_test(messages),
 		cmocka_unit_test(to_client), cmocka_unit_test(too_long), cmocka_unit_test(detaches),
-		cmocka_unit_test(closes), cmocka_unit_test(ends), cmocka_unit_test(silence),
-		cmocka_unit_test(limits), cmocka_unit_test(back_pressure) };
+		cmocka_unit_test(closes), cmocka_unit_test(formats), cmocka_unit_test(ends),
+		cmocka_unit_test(silence), cmocka_unit_test(limits), cmocka_unit_test(back_pressure) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
