@@ -37,6 +37,17 @@ for version in 1.3 1.2; do
 	await 20 arrived boiler "forgotten $version"
 	[ "$(count TLSv$version)" = 4 ] || fail "what is forgotten is not resumed: $(cat emulator.log)"
 
+	# Another's client does as well, and is answered with what its certificate may have.
+	for n in 1 2; do
+		printf 'PUT /%s/registrations/boiler/register?api-version=2021-06-01 HTTP/1.1\r\nHost: %s\r\n%s\r\n\r\n%s' \
+			"$HOLDFAST_ID_SCOPE" $dps $'Content-Type: application/json\r\nContent-Length: 2\r\nConnection: close' '{}' |
+			timeout 10 openssl s_client -connect "127.0.0.1:$https_port" -servername $dps -CAfile "$HOLDFAST_TRUST" \
+				-cert boiler.pem -key boiler.key -ign_eof -sess_out session $([ $n = 1 ] || echo -sess_in session) \
+				>client.out 2>client.err || { cat client.err >&2; fail "openssl s_client"; }
+		grep -q '^HTTP/1.1 202' client.out || fail "$(cat client.out client.err)"
+		grep -q "^$([ $n = 1 ] && echo New || echo Reused), TLSv$version" client.out || fail "$(cat client.out)"
+	done
+
 	exec 3>&-
 	wait $first || { cat first.log >&2; fail "the device ended with status $?"; }
 	stop_emulator

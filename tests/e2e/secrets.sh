@@ -112,12 +112,13 @@ look boiler --cert boiler.pem --key boiler.key
 look drill --cert drill.pem --key drill.key
 say "$looked devices at their hub: nothing is in their memory that they do not need any more"
 
-# A program that has let go of everything.
+# A program that has let go of everything. Its symbols are bound when it starts: the first call of a function would leave all registers on the
+# stack, and with them what was just copied.
 sanitizers=()
 ! nm "$build/src/libholdfast.a" | grep __asan_init >/dev/null || sanitizers=(-fsanitize=address,undefined)
 # shellcheck disable=SC2046
 cc -std=c11 -D_DEFAULT_SOURCE -Wall -Wextra -Werror -O2 -g -I"$source/include" ${sanitizers[@]+"${sanitizers[@]}"} "$here/let_go.c" \
-	"$build/src/libholdfast.a" $(pkg-config --libs openssl tss2-esys tss2-mu tss2-rc tss2-tctildr p11-kit-1) -lwslay -l:libqpid-proton-core.so.10 -pthread -o let_go
+	"$build/src/libholdfast.a" $(pkg-config --libs openssl tss2-esys tss2-mu tss2-rc tss2-tctildr p11-kit-1) -lwslay -l:libqpid-proton-core.so.10 -pthread -Wl,-z,now -o let_go
 settings=(id-scope="$HOLDFAST_ID_SCOPE" connect="$HOLDFAST_CONNECT" trust="$HOLDFAST_TRUST")
 scope=$HOLDFAST_ID_SCOPE
 unset "${!HOLDFAST_@}"

@@ -25,7 +25,7 @@ cell() {
 	timeout 60 "${@:2}" >"$1.out" 2>"$1.log" || { echo "$1: status $?: $(tail -n 1 "$1.log")" >>broken; return 1; }
 }
 
-to_dps=(mqtt mqtt-ws amqp amqp-ws http) all=(mqtt mqtt-ws http)
+all=(mqtt mqtt-ws amqp amqp-ws http)
 
 # hub NAME TRANSPORT: a message up, and two down: one is completed; the other abandoned, comes again and is rejected (MQTT knows neither)
 hub() {
@@ -53,11 +53,11 @@ onboard() {
 	done
 }
 
-for t in "${to_dps[@]}"; do
+for t in "${all[@]}"; do
 	certificate "x509-$t" --ca root
 	cat "x509-$t.pem" root.pem >"x509-$t.chain"
 done
-for t in "${to_dps[@]}"; do
+for t in "${all[@]}"; do
 	onboard symmetric $t & other=$!
 	onboard x509 $t
 	wait $other

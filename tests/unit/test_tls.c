@@ -889,6 +889,68 @@ servers_that_do_not_resume(void **state)
 	}
 }
 
+/* One conversation with a server that is OpenSSL as it comes, which puts its sessions into tickets. 1: resumed. */
+static int
+meet_stranger(SSL_CTX *ctx, struct tls_conf *conf)
+{
+	SSL *ssl = SSL_new(ctx);
+	BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
+	struct hf_error err = { 0 };
+	struct stream *client, *wire;
+	char bytes[8192], c, *p;
+	int i, resumed;
+	ssize_t n;
+
+	SSL_set_bio(ssl, in, out);
+	SSL_set_accept_state(ssl);
+	assert_int_equal(pair_new(&client, &wire, 64 * 1024, 0), 0);
+	assert_int_equal(tls_open(&client, conf, client, "hub.test", NULL, &err), 0);
+	for (i = 0; i < 6; i++) {
+		assert_int_equal(stream_read(client, &c, 1), STREAM_WANT_READ);
+		while ((n = stream_read(wire, bytes, sizeof bytes)) > 0)
+			BIO_write(in, bytes, (int)n);
+		SSL_do_handshake(ssl);
+		if ((n = BIO_get_mem_data(out, &p)) > 0)
+			assert_int_equal(stream_write(wire, p, (size_t)n), n);
+		(void)BIO_reset(out);
+		ERR_clear_error();
+	}
+	assert_true(tls_ready(client));
+	resumed = tls_resumed(client);
+	assert_int_equal(resumed, SSL_session_reused(ssl));
+	stream_close(client);
+	stream_close(wire);
+	SSL_free(ssl);
+	return resumed;
+}
+
+static void
+servers_with_tickets(void **state)
+{
+	static const int max[] = { TLS1_3_VERSION, TLS1_2_VERSION };
+	struct hf_error err = { 0 };
+	struct tls_conf *conf;
+	SSL_CTX *ctx;
+	size_t k;
+	int i;
+
+	(void)state;
+	for (k = 0; k < 2; k++) {
+		ctx = SSL_CTX_new(TLS_server_method());
+		SSL_CTX_use_certificate(ctx, sk_X509_value(server_chain, 0));
+		SSL_CTX_use_PrivateKey(ctx, server_key);
+		SSL_CTX_load_verify_file(ctx, trust);
+		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+		SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"x", 1);
+		SSL_CTX_set_max_proto_version(ctx, max[k]);
+		assert_int_equal(tls_conf_client(&conf, trust, device_chain, device_key, &err), 0);
+		for (i = 0; i < 4; i++)
+			assert_int_equal(meet_stranger(ctx, conf), i > 0);
+		tls_conf_free(conf);
+		SSL_CTX_free(ctx);
+	}
+}
+
 static void
 the_oldest_sessions_are_forgotten(void **state)
 {
@@ -1478,6 +1540,7 @@ main(void)
 		cmocka_unit_test(what_was_cut_is_resumed),
 		cmocka_unit_test(a_session_that_failed_is_dropped),
 		cmocka_unit_test(servers_that_do_not_resume),
+		cmocka_unit_test(servers_with_tickets),
 		cmocka_unit_test(the_oldest_sessions_are_forgotten),
 		cmocka_unit_test(a_certificate_that_has_ended_is_not_resumed),
 		cmocka_unit_test(the_loop_goes_on_while_a_key_signs),
