@@ -450,10 +450,71 @@ an_end_or_a_fault_is_not_idle(void **state)
 	close_scene(&s);
 }
 
+/* A stream that shakes hands: the hand that writing waits for comes while it is read. */
+struct shy {
+	struct stream s;
+	int shaken;
+	char written[8];
+};
+
+static ssize_t
+shy_read(struct stream *s, void *dst, size_t n)
+{
+	(void)dst;
+	(void)n;
+	((struct shy *)s)->shaken = 1;
+	return STREAM_WANT_READ;
+}
+
+static ssize_t
+shy_write(struct stream *s, const void *src, size_t n)
+{
+	struct shy *y = (struct shy *)s;
+
+	if (!y->shaken)
+		return STREAM_WANT_READ;
+	assert_true(n < sizeof(y->written));
+	memcpy(y->written, src, n);
+	return (ssize_t)n;
+}
+
+static void
+shy_wait(struct stream *s, int want, int *fd, short *events)
+{
+	(void)s;
+	(void)want;
+	*fd = -1;
+	*events = 0;
+}
+
+static void
+shy_close(struct stream *s)
+{
+	(void)s;
+}
+
+static void
+writes_when_reading_has_shaken_hands(void **state)
+{
+	static const struct stream_ops ops = { shy_read, shy_write, shy_wait, shy_close };
+	struct lines l = { .engine.ops = &lines_ops };
+	struct shy y = { .s.ops = &ops };
+	struct pump p = { .stream = &y.s, .engine = &l.engine };
+
+	(void)state;
+	assert_int_equal(buf_puts(&l.engine.out, "hello"), 0);
+	assert_int_equal(pump_step(&p, 0), 1);
+	assert_string_equal(y.written, "hello");
+	assert_true(pump_idle(&p));
+	pump_close(&p);
+	buf_free(&l.engine.out);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(writes_when_reading_has_shaken_hands),
 		cmocka_unit_test(what_the_engine_does_not_take_is_held),
 		cmocka_unit_test(one_byte_at_a_time),
 		cmocka_unit_test(a_full_out_stops_reading),
