@@ -16,6 +16,7 @@ under_test() {
 	http) echo src/http/message.c src/http/session.c ;;
 	hub) echo src/msg/hub.c src/msg/hub_mqtt.c ;;
 	hub_http) echo src/msg/hub_http.c src/msg/target.c ;;
+	hub_amqp) echo src/msg/hub_amqp.c ;;
 	json) echo src/base/json.c ;;
 	mqtt) echo src/mqtt/packet.c src/mqtt/session.c ;;
 	pkcs11) echo src/hsm/pkcs11_object.c src/hsm/pubkey.c ;;
