@@ -144,6 +144,7 @@ configure(struct hf *h)
 		{ "id-scope", world.alone ? NULL : world.emu->e.conf.scope },
 		{ "trust", world.emu->trust },
 		{ "transport", world.transport },
+		{ "hub-transport", strcmp(world.transport, "amqp") == 0 ? "mqtt" : NULL },
 		{ "state", world.state },
 		{ "payload", "{\"line\": 7}" },
 		{ "registration-id", world.kind == HSM_SYMMETRIC ? ID : NULL },
