@@ -317,7 +317,8 @@ SURE(wslay_frame_recv)
 SURE(wslay_frame_send)
 
 /* AMQP: what makes something, or copies bytes */
-CALL(int, pn_connection_driver_init, (pn_connection_driver_t * d, pn_connection_t *c, pn_transport_t *t), (d, c, t), -1)
+CALL(int, pn_connection_driver_init, (pn_connection_driver_t * d, pn_connection_t *c, pn_transport_t *t),
+    (d, c, t), -1)
 CALL(pn_session_t *, pn_session, (pn_connection_t * c), (c), NULL)
 CALL(pn_link_t *, pn_sender, (pn_session_t * s, const char *name), (s, name), NULL)
 CALL(pn_link_t *, pn_receiver, (pn_session_t * s, const char *name), (s, name), NULL)
