@@ -33,9 +33,14 @@ void
 amqp_session_free(struct session *s)
 {
 	struct amqp_side *side = s->amqp_side;
+	struct peer *p;
 
 	if (side == NULL)
 		return;
+	while ((p = side->peers) != NULL) {
+		side->peers = p->next;
+		free(p);
+	}
 	amqp_fini(&s->amqp);
 	str_free(&side->password);
 	sasl_tpm_fini(&side->tpm);

@@ -122,12 +122,14 @@ plan_deed(struct life *l, enum deed what)
 static void
 plan(struct life *l)
 {
+	static const char *const all[] = { "mqtt", "mqtt-ws", "amqp", "amqp-ws", "http" },
+				 *const for_tpm[] = { "http", "amqp", "amqp-ws" };
 	static const int times[] = { 0, 0, 1, 3 };
 	uint64_t kind = pick(l, 20);
 
 	l->kind = kind < 9 ? HSM_SYMMETRIC : kind < 16 ? HSM_X509 : HSM_TPM;
-	l->transport = l->kind == HSM_TPM || pick(l, 2) ? "http" : "mqtt";
-	l->to_hub = pick(l, 2) ? "http" : "mqtt";
+	l->transport = l->kind == HSM_TPM ? ONE_OF(l, for_tpm) : ONE_OF(l, all);
+	l->to_hub = ONE_OF(l, all);
 	l->right = pick(l, 10) != 0;
 	plan_weather(l);
 	plan_letters(l);
