@@ -294,7 +294,7 @@ session_read(struct session *s)
 		r = pump_step(&s->pump, s->e->now.ms);
 		take_events(s);
 	}
-	s->more = r == 1;
+	s->more = i > 0 && r == 1;
 	hub_offer(s);
 	if (r < 0)
 		session_end(s, s->finishing ? NULL : "%s", s->pump.err.text);
