@@ -2,22 +2,36 @@
  * One device, or many, by holdfast.h. NAME=VALUE is a setting; %d in a value is the device's number.
  *
  *	bench-device onboard NAME=VALUE...			register, connect, one message
+ *	bench-device trips NAME=VALUE...			the same below bench-relay: when it was acknowledged; once
+ *								more when bench-relay has cut it off
  *	bench-device send COUNT OUTSTANDING NAME=VALUE...	connect, COUNT messages, so many under way
  *	bench-device idle SECONDS NAME=VALUE...			connect, and see how often it wakes up
  *	bench-device memory COUNT NAME=VALUE...			that many devices beyond the first, connected
  */
 #include <err.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include "holdfast.h"
 #include "usage.h"
 
 #define PATIENCE 120000 /* ms */
+#define FAR	 20000	/* of trips */
 
 static char **setting;
+
+static int64_t
+now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
 
 static void
 set(struct hf *h, const char *pair, long number)
@@ -54,10 +68,16 @@ begin(long number)
 }
 
 static void
+await_for(struct hf *h, enum hf_event_type what, int ms)
+{
+	if (hf_wait(h, what, ms, NULL) < 0)
+		errx(1, "%s", hf_error(h)->text);
+}
+
+static void
 await(struct hf *h, enum hf_event_type what)
 {
-	if (hf_wait(h, what, PATIENCE, NULL) < 0)
-		errx(1, "%s", hf_error(h)->text);
+	await_for(h, what, PATIENCE);
 }
 
 static void
@@ -83,6 +103,22 @@ onboard(void)
 }
 
 static void
+trips(void)
+{
+	struct hf *h = begin(0);
+
+	say(h, 1);
+	await_for(h, HF_SENT, FAR);
+	printf("sent %lld\n", (long long)now());
+	fflush(stdout);
+	kill(getppid(), SIGUSR1);
+	say(h, 2);
+	await_for(h, HF_SENT, FAR);
+	printf("sent %lld\n", (long long)now());
+	hf_free(h);
+}
+
+static void
 telemetry(uint64_t count, uint64_t outstanding)
 {
 	struct hf *h = begin(0);
@@ -105,15 +141,6 @@ telemetry(uint64_t count, uint64_t outstanding)
 	}
 	hf_disconnect(h);
 	hf_free(h);
-}
-
-static int64_t
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 /* Prints how often it woke up, and in how many milliseconds it will. */
@@ -214,6 +241,9 @@ main(int argc, char **argv)
 	if (strcmp(what, "onboard") == 0) {
 		setting = argv + 2;
 		onboard();
+	} else if (strcmp(what, "trips") == 0) {
+		setting = argv + 2;
+		trips();
 	} else if (strcmp(what, "send") == 0 && argc > 3) {
 		setting = argv + 4;
 		telemetry(strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10));
@@ -225,6 +255,6 @@ main(int argc, char **argv)
 		memory(atol(argv[2]));
 	} else
 		errx(2,
-		    "usage: bench-device onboard|send COUNT OUTSTANDING|idle SECONDS|memory COUNT NAME=VALUE...");
+		    "usage: bench-device onboard|trips|send COUNT OUTSTANDING|idle SECONDS|memory COUNT NAME=VALUE...");
 	return 0;
 }
