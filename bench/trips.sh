@@ -2,11 +2,6 @@
 ways=(mqtt mqtt-ws amqp amqp-ws http)
 far=100 # ms, each way
 
-# Devices that the hub knows, with symmetric keys, as many as there are X.509 ones by now.
-meters() {
-	head -c 32 /dev/urandom | base64 >"$dir/meters.key"
-	"$bin/holdfast" enroll group-symmetric --registration-id meters --symmetric-key "$dir/meters.key" --quiet >/dev/null
-}
 far_away() {
 	far_connect=$(sed 's/=127/=@127/g' <<<"$HOLDFAST_CONNECT")
 	mapfile -t places < <(tr , '\n' <<<"$HOLDFAST_CONNECT" | sed 's/.*=//' | sort -u)
@@ -38,12 +33,12 @@ trips_end() {
 	trips=()
 }
 
-# counted NAME WAITED: from the first connection to the first acknowledgement, and the same of the one that was resumed
+# counted NAME: from the first connection to the first acknowledgement; and from that behind the cut to the second one
 counted() {
-	awk -v there=$far -v waited="$2" '
+	awk -v there=$far -v waited="$([[ $1 != dps-* ]] || echo 1000)" '
 		$1 == "opened" { last = $2; if (!first) first = $2 }
 		$1 == "sent" { t[++n] = (n > 1 ? $2 - last : $2 - first - waited) / (2 * there) }
-		END { printf "%s %s\n", (n > 0 ? sprintf("%.2f", t[1]) : "-"), (n > 1 ? sprintf("%.2f", t[2]) : "-") }' "$dir/trips/$1"
+		END { printf "%s %s\n", (n > 0 ? sprintf("%.0f", t[1]) : "-"), (n > 1 ? sprintf("%.0f", t[2]) : "-") }' "$dir/trips/$1"
 }
 
 known() { # known KIND NUMBER: the hub has heard of this device
@@ -96,4 +91,33 @@ tpm_trips() { # its keys are there already
 		done
 	done
 	trips_end
+}
+
+trips_rows() { # trips_rows SERVICE MORE: the rows of trips.tsv, with so many trips that are not in its figures
+	local what plain early way kind first again late
+	while IFS=$'\t' read -r what plain early _; do
+		read -r _ way kind <<<"$what"
+		read -r first again <<<"$(counted "$1-$way-$kind-")"
+		late=-
+		[ ! -s "$dir/trips/$1-$way-$kind-early=1" ] || read -r late _ <<<"$(counted "$1-$way-$kind-early=1")"
+		[ "$1" = hub ] || again=-
+		printf '  %-34s %9s %9s %9s %9s %11s %11s\n' "$what" "$first" $((plain + $2)) "$late" $((early + ($2 > 0 ? $2 - 1 : 0))) "$again" \
+			"$([ "$1" != hub ] || tr ' ' / <<<"$(counted "tls12-$way-$kind-")")"
+	done < <(grep "^$1" bench/trips.tsv)
+}
+
+trips() {
+	mkdir "$dir/trips"
+	trips=()
+	far_away
+	hub_trips hub
+	dps_trips
+	tpm_trips
+	start_emulator old --tls-max 1.2
+	far_away
+	hub_trips tls12
+	use_emulator emulator
+	printf '\n%-36s %9s %9s %9s %9s %11s %11s\n' "round trips to the first telemetry" figure least --early least reconnected "TLS 1.2"
+	trips_rows hub 0
+	trips_rows dps 4
 }
