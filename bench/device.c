@@ -5,8 +5,10 @@
  *	bench-device trips NAME=VALUE...			the same below bench-relay: when it was acknowledged; once
  *								more when bench-relay has cut it off
  *	bench-device send COUNT OUTSTANDING NAME=VALUE...	connect, COUNT messages, so many under way
+ *								prints how many there were in a second
  *	bench-device idle SECONDS NAME=VALUE...			connect, and see how often it wakes up
  *	bench-device memory COUNT NAME=VALUE...			that many devices beyond the first, connected
+ *	bench-device hold COUNT NAME=VALUE...			that many, connected until standard input ends
  */
 #include <err.h>
 #include <poll.h>
@@ -14,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 #include "holdfast.h"
@@ -125,8 +128,10 @@ telemetry(uint64_t count, uint64_t outstanding)
 	struct pollfd p = { .fd = hf_fd(h), .events = POLLIN };
 	struct hf_event ev;
 	uint64_t said = 0, sent = 0;
+	int64_t since;
 
 	await(h, HF_CONNECTED);
+	since = now();
 	while (sent < count) {
 		while (said < count && said - sent < outstanding)
 			say(h, ++said);
@@ -139,6 +144,7 @@ telemetry(uint64_t count, uint64_t outstanding)
 		if (sent < count && (said == count || said - sent == outstanding))
 			poll(&p, 1, hf_deadline(h));
 	}
+	printf("rate %.0f\n", (double)count * 1000 / (double)(now() - since + 1));
 	hf_disconnect(h);
 	hf_free(h);
 }
@@ -233,6 +239,30 @@ memory(long count)
 	free(h);
 }
 
+static void
+hold(long count)
+{
+	struct rlimit files;
+	struct hf **h = calloc((size_t)count, sizeof *h);
+	char end;
+	long i;
+
+	if (h == NULL || getrlimit(RLIMIT_NOFILE, &files) < 0)
+		err(1, "memory");
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+	for (i = 0; i < count; i++)
+		h[i] = begin(i);
+	connect_all(h, count);
+	printf("ready\n");
+	fflush(stdout);
+	while (read(STDIN_FILENO, &end, 1) > 0)
+		;
+	for (i = 0; i < count; i++)
+		hf_free(h[i]);
+	free(h);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -253,8 +283,11 @@ main(int argc, char **argv)
 	} else if (strcmp(what, "memory") == 0 && argc > 2) {
 		setting = argv + 3;
 		memory(atol(argv[2]));
+	} else if (strcmp(what, "hold") == 0 && argc > 2) {
+		setting = argv + 3;
+		hold(atol(argv[2]));
 	} else
 		errx(2,
-		    "usage: bench-device onboard|trips|send COUNT OUTSTANDING|idle SECONDS|memory COUNT NAME=VALUE...");
+		    "usage: bench-device onboard|trips|send COUNT OUTSTANDING|idle SECONDS|memory COUNT|hold COUNT NAME=VALUE...");
 	return 0;
 }
