@@ -87,11 +87,12 @@ use_emulator() {
 	mqtt=$(sed -n 's/.* MQTT port \([0-9]*\),.*/\1/p' "$dir/$1.ready")
 }
 
-start_sink() {
-	"$bin/bench-sink" "$dir/device/ca.pem" "$dir/device/server.pem" "$dir/device/server.key" >"$dir/sink" 2>"$dir/sink.log" &
+start_sink() { # start_sink [NAME [lean]]
+	local said=$dir/${1:-sink}.ready
+	"$bin/bench-sink" "$dir/device/ca.pem" "$dir/device/server.pem" "$dir/device/server.key" "${@:2}" >"$said" 2>"$dir/${1:-sink}.log" &
 	pids+=($!)
-	await $! "$dir/sink"
-	sink=$(cat "$dir/sink")
+	await $! "$said"
+	sink=$(cat "$said")
 }
 
 start_mosquitto() {
@@ -306,10 +307,11 @@ keys() {
 }
 
 . bench/trips.sh
+. bench/ways.sh
 
 # All of it, or these.
 sections=("$@")
-[ $# -gt 0 ] || sections=(onboarding telemetry at_rest memory emulator tpm keys trips)
+[ $# -gt 0 ] || sections=(onboarding telemetry at_rest memory emulator tpm keys trips messages idle sizes)
 began=$SECONDS
 mkdir "$dir/device"
 "$bin/bench-mint" "$dir/device" 2000
