@@ -37,6 +37,8 @@ amqp_session_free(struct session *s)
 	if (side == NULL)
 		return;
 	amqp_fini(&s->amqp);
+	for (size_t i = 0; i < CBS_WAITING; i++)
+		buf_free(&side->cbs_said[i]);
 	str_free(&side->password);
 	sasl_tpm_fini(&side->tpm);
 	free(side);

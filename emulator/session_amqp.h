@@ -26,6 +26,7 @@ struct peer {
 	int64_t version;   /* of the registry, when the admission was last looked at */
 	struct peer *next;
 };
+#define CBS_WAITING 16
 struct amqp_side {
 	char user[512];			      /* PLAIN's; "" when it came without a login */
 	char *password;			      /* PLAIN's; NULL */
@@ -35,6 +36,8 @@ struct amqp_side {
 	struct peer *peers;
 	int64_t owner_until; /* Unix seconds: so long a policy's token gives the owner's rights */
 	struct amqp_link *cbs_asked, *cbs_answers, *orders, *feedback;
+	struct buf cbs_said[CBS_WAITING]; /* answers to tokens; they wait for a link, and for credit on it */
+	size_t cbs_waiting;
 };
 /* session_amqp_dps.c: a step of the TPM's login; and what comes once DPS is meant. */
 void dps_amqp_login(struct session *, struct amqp_text);

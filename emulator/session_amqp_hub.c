@@ -220,16 +220,42 @@ take_token(struct session *s, const struct amqp_put_token *t, struct hf_error *e
 	hub_who_fini(&who);
 }
 
+/* Some clients ask before they give the link for the answer any credit. */
+static void
+say_answers(struct session *s)
+{
+	struct amqp_side *own = side(s);
+	struct buf *first = own->cbs_said;
+
+	while (own->cbs_waiting > 0 && own->cbs_answers != NULL &&
+	       amqp_may_send(&s->amqp, own->cbs_answers) > 0) {
+		if (amqp_send(&s->amqp, own->cbs_answers, buf_data(first), buf_size(first), NULL) < 0) {
+			session_end(s, "the answer could not be written");
+			return;
+		}
+		buf_free(first);
+		memmove(first, first + 1, --own->cbs_waiting * sizeof(*first));
+		memset(first + own->cbs_waiting, 0, sizeof(*first));
+	}
+}
+
+static int
+status_of(const struct hf_error *err)
+{
+	if (err->code == 0)
+		return 200;
+	return err->status != 0 ? err->status : 500;
+}
+
 /* The request is settled before it is answered: some clients take it for failed otherwise. */
 static void
 put_token(struct session *s, const struct amqp_event *ev)
 {
-	struct amqp_link *answers = side(s)->cbs_answers;
+	struct amqp_side *own = side(s);
 	struct hf_error err = { 0 };
 	struct amqp_put_token t;
-	struct buf text = { 0 };
 
-	if (answers == NULL || amqp_may_send(&s->amqp, answers) == 0) {
+	if (own->cbs_waiting == CBS_WAITING) {
 		(void)amqp_settle(&s->amqp, ev->link, ev->delivery, AMQP_RELEASED);
 		return;
 	}
@@ -241,14 +267,11 @@ put_token(struct session *s, const struct amqp_event *ev)
 		log_line(&s->e->log, "the hub refused a token for %.200s over AMQP: %s (%d)", t.name,
 		    err.text, err.service);
 	if (amqp_settle(&s->amqp, ev->link, ev->delivery, AMQP_ACCEPTED) < 0 ||
-	    cbs_put_reply(&text, &t.id,
-		err.code == 0	  ? 200
-		: err.status != 0 ? err.status
-				  : 500,
-		err.code == 0 ? "OK" : err.text) < 0 ||
-	    amqp_send(&s->amqp, answers, buf_data(&text), buf_size(&text), NULL) < 0)
-		session_end(s, "the answer could not be written");
-	buf_free(&text);
+	    cbs_put_reply(&own->cbs_said[own->cbs_waiting++], &t.id, status_of(&err),
+		err.code == 0 ? "OK" : err.text) < 0)
+		session_end(s, "out of memory");
+	else
+		say_answers(s);
 }
 
 /* telemetry */
@@ -408,6 +431,8 @@ hub_amqp_event(struct session *s, const struct amqp_event *ev)
 	case AMQP_CREDIT:
 		for (p = side(s)->peers; p != NULL; p = p->next)
 			p->wanted |= p->bound == ev->link;
+		if (ev->link == side(s)->cbs_answers)
+			say_answers(s);
 		return;
 	case AMQP_DETACHED:
 		detached(s, ev->link);
