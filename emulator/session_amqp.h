@@ -50,6 +50,8 @@ void dps_amqp_event(struct session *, const struct amqp_event *);
 /* session_amqp_hub.c: is this login's name a hub's? Its judgement; and what comes once a hub is meant. */
 int hub_amqp_is_login(const char *user);
 void hub_amqp_login(struct session *, const char *user, const char *password);
+/* How long the name is by which Azure calls a hub: the first label of its host's; an address is whole. */
+size_t hub_amqp_short(const char *hub);
 void hub_amqp_event(struct session *, const struct amqp_event *);
 void hub_amqp_turn_away(struct session *, struct amqp_link *, int service, const char *why);
 void hub_amqp_take(struct session *, struct amqp_link *, struct amqp_link **place);

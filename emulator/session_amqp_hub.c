@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include "amqp/message.h"
@@ -37,14 +38,23 @@ hub_amqp_is_login(const char *user)
 	return strstr(user, "@sas.") != NULL;
 }
 
+size_t
+hub_amqp_short(const char *hub)
+{
+	size_t n = strlen(hub);
+	int is_address = strchr(hub, ':') != NULL || isdigit((unsigned char)hub[n - 1]);
+
+	return is_address ? n : strcspn(hub, ".");
+}
+
+/* By its short name; the whole one is refused, as by the hub. */
 static const char *
-hub_short(const struct config *c, const char *name)
+hub_called(const struct config *c, const char *name)
 {
 	size_t n = strlen(name);
 
 	for (size_t i = 0; i < c->hubs; i++)
-		if (str_eqi(c->hub[i], name) ||
-		    (str_eqin(name, c->hub[i], n < strlen(c->hub[i]) ? n : 0) && c->hub[i][n] == '.'))
+		if (n == hub_amqp_short(c->hub[i]) && str_eqin(name, c->hub[i], n))
 			return c->hub[i];
 	return NULL;
 }
@@ -58,7 +68,7 @@ hub_amqp_login(struct session *s, const char *user, const char *password)
 	struct hub_who who = { .token = (char *)(uintptr_t)password };
 	int owner = strncmp(at, root, sizeof(root) - 1) == 0;
 
-	hub = hub_short(&s->e->conf, owner ? at + sizeof(root) - 1 : at);
+	hub = hub_called(&s->e->conf, owner ? at + sizeof(root) - 1 : at);
 	if (hub == NULL)
 		refuse(&err, NO_HUB, "there is no hub of this name");
 	else if (owner)

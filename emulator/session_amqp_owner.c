@@ -1,5 +1,4 @@
 #include <string.h>
-#include <ctype.h>
 #include "amqp/message.h"
 #include "base/json.h"
 #include "base/str.h"
@@ -66,22 +65,12 @@ owner_order(struct session *s, const struct amqp_event *ev)
 
 /* feedback */
 
-/* The hub's name, as Azure calls it: the first label, but of an address the whole. */
-static struct amqp_text
-name_of(const char *hub)
-{
-	size_t n = strlen(hub);
-	int is_name = strchr(hub, ':') == NULL && !isdigit((unsigned char)hub[n - 1]);
-
-	return (struct amqp_text){ hub, is_name ? strcspn(hub, ".") : n };
-}
-
 static int
 put_batch(struct buf *b, const struct session *s, const json_t *records)
 {
 	struct amqp_pairs notes = { .symbols = 1 };
 	struct buf text = { 0 };
-	struct amqp_message m = { .user_id = name_of(side(s)->hub),
+	struct amqp_message m = { .user_id = { side(s)->hub, hub_amqp_short(side(s)->hub) },
 		.content_type = { FEEDBACK_TYPE, sizeof(FEEDBACK_TYPE) - 1 },
 		.put_annotations = &notes };
 	int r = js_put(&text, records);
