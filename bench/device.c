@@ -86,8 +86,9 @@ await(struct hf *h, enum hf_event_type what)
 static void
 say(struct hf *h, uint64_t tag)
 {
-	static const char body[100] = "{\"pressure\":2.6";
-	const struct hf_message m = { .body = body, .len = sizeof body };
+	static const char body[] =
+	    "{\"device\":\"boiler-17\",\"time\":\"2026-11-27T09:48:11Z\",\"temperature\":71.25,\"pressure\":2.61,\"open\":true}";
+	const struct hf_message m = { .body = body, .len = sizeof body - 1 };
 
 	if (hf_send(h, &m, tag) < 0)
 		errx(1, "%s", hf_error(h)->text);

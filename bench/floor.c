@@ -106,6 +106,8 @@ telemetry(SSL_CTX *ctx, long count)
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	printf("rate %.0f\n", (double)count / ((double)(end.tv_sec - began.tv_sec) +
 						  (double)(end.tv_nsec - began.tv_nsec) / 1e9));
+	if (SSL_shutdown(ssl) == 0) /* and once it has read all that, it says goodbye too */
+		SSL_shutdown(ssl);
 	hang_up(ssl);
 }
 

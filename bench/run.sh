@@ -70,10 +70,11 @@ rest() {
 		sort -rn | awk 'NR <= 15 { n = $1; $1 = ""; printf "    %13d %s\n", n, $0 }'
 }
 
+emulator_options=(--mqtt-port 0 --https-port 0 --amqp-port 0 --retry-after 1 --hub 127.0.0.2 --quiet)
 # start_emulator [NAME [OPTIONS...]]: the variables then lead to it
 start_emulator() {
 	local name=${1:-emulator}
-	"$bin/holdfast-emulator" --data "$dir/$name" --mqtt-port 0 --https-port 0 --amqp-port 0 --retry-after 1 --hub 127.0.0.2 --quiet "${@:2}" \
+	"$bin/holdfast-emulator" --data "$dir/$name" "${emulator_options[@]}" "${@:2}" \
 		>"$dir/$name.ready" 2>"$dir/$name.log" &
 	pids+=($!)
 	await $! "$dir/$name.ready"

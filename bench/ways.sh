@@ -33,26 +33,30 @@ serving() { # serving NAME COUNT PROGRAM... (COUNT stands for @): the server's i
 	echo $((($(spent "$name") - one) / (2 * count)))
 }
 
-write_floor() { # write_floor PORT COUNT
-	local bare=("$bin/bench-floor" write 127.0.0.1 "$1" "$dir/device/ca.pem" "$dir/device/0.pem" "$dir/device/0.key")
-	"${bare[@]}" "$2"
+rows() { # rows WHAT FLOOR-NAME FLOOR FIGURE...: of every transport
+	local floor=$3 t
+	head "$1" "$2"
+	shift 3
+	for t in "${ways[@]}"; do
+		row "$t" "$1" "$floor"
+		shift
+	done
 }
 
-emulator_options=(--mqtt-port 0 --https-port 0 --amqp-port 0 --retry-after 1 --hub 127.0.0.2 --quiet)
-
 messages() {
-	local t rates=() clients=() servers=() hub=("trust=$HOLDFAST_TRUST" "cert=$dir/device/0.pem" "key=$dir/device/0.key" "hub=127.0.0.2" "device-id=bench-0")
-	local rate client server i port
+	local rates=() clients=() servers=() rate client server t i
+	local hub=("trust=$HOLDFAST_TRUST" "cert=$dir/device/0.pem" "key=$dir/device/0.key" "hub=127.0.0.2" "device-id=bench-0")
+	local bare=("$dir/device/ca.pem" "$dir/device/0.pem" "$dir/device/0.key")
 	"$bin/bench-device" onboard "${common[@]}" "id-scope=$HOLDFAST_ID_SCOPE" "endpoint=$HOLDFAST_ENDPOINT" >/dev/null
-	client=$(slope write 2000 "$bin/bench-floor" write 127.0.0.1 "$sink" "$dir/device/ca.pem" "$dir/device/0.pem" "$dir/device/0.key" @)
-	rate=$(for i in 1 2 3; do write_floor "$sink" 200000; done | field rate | best)
+	client=$(slope write 2000 "$bin/bench-floor" write 127.0.0.1 "$sink" "${bare[@]}" @)
+	rate=$(for i in 1 2 3; do "$bin/bench-floor" write 127.0.0.1 "$sink" "${bare[@]}" 200000; done | field rate | best)
 	for t in "${ways[@]}"; do
-		rates+=("$(for i in 1 2 3; do "$bin/bench-device" send 20000 100 "${hub[@]}" "connect=$HOLDFAST_CONNECT" "hub-transport=$t"; done | field rate | best)")
+		rates+=("$(for i in 1 2 3; do "$bin/bench-device" send 20000 100 "${hub[@]}" "connect=$HOLDFAST_CONNECT" "hub-transport=$t"; done |
+			field rate | best)")
 		clients+=("$(slope "way-$t" 2000 "$bin/bench-device" send @ 100 "${hub[@]}" "connect=$HOLDFAST_CONNECT" "hub-transport=$t")")
 	done
 	counted_server sunk "$bin/bench-sink" "$dir/device/ca.pem" "$dir/device/server.pem" "$dir/device/server.key"
-	port=$(cat "$dir/sunk.ready")
-	server=$(serving sunk 2000 "$bin/bench-floor" write 127.0.0.1 "$port" "$dir/device/ca.pem" "$dir/device/0.pem" "$dir/device/0.key" @)
+	server=$(serving sunk 2000 "$bin/bench-floor" write 127.0.0.1 "$(cat "$dir/sunk.ready")" "${bare[@]}" @)
 	kill "$served"
 	cp -r "$dir/emulator" "$dir/counted"
 	counted_server counted "$bin/holdfast-emulator" --data "$dir/counted" "${emulator_options[@]}"
@@ -62,12 +66,9 @@ messages() {
 	done
 	kill "$served"
 	use_emulator emulator
-	head "client's instructions for a message, 100 under way" "SSL_write"
-	for i in "${!ways[@]}"; do row "${ways[i]}" "${clients[i]}" "$client"; done
-	head "emulator's instructions for a message" "SSL_read"
-	for i in "${!ways[@]}"; do row "${ways[i]}" "${servers[i]}" "$server"; done
-	head "messages a second, one device, stored" "SSL_write"
-	for i in "${!ways[@]}"; do row "${ways[i]}" "${rates[i]}" "$rate"; done
+	rows "client's instructions for a message, 100 under way" SSL_write "$client" "${clients[@]}"
+	rows "emulator's instructions for a message" SSL_read "$server" "${servers[@]}"
+	rows "messages a second, one device, stored" SSL_write "$rate" "${rates[@]}"
 }
 
 resident() { awk -v what="$2:" '$1 == what { print $2 }' "/proc/$1/status"; } # resident PID VmRSS|VmHWM: KiB
