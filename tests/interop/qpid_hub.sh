@@ -17,7 +17,8 @@ arrived press-1 'body=all kinds' 'properties.text=seven & a half' properties.int
 arrived press-1 'body=a value' systemProperties.message-id=m2
 arrived press-1 systemProperties.message-id=big
 arrived press-1 'body=by cbs'
-is 4 "$(told events | wc -l)"
+arrived press-1 'body=by the new one'
+is 5 "$(told events | wc -l)"
 
 # The other way round: our device, and a hub that is Qpid's. The emulator has ended, for the port is wanted.
 kill $emulator
