@@ -291,6 +291,7 @@ session_read(struct session *s)
 		hub_check(s);
 	if (s->role == HUB_AMQP)
 		hub_amqp_check(s);
+	take_events(s); /* the last write has read too, and an engine that is full takes nothing */
 	for (i = 0; i < STEPS && r == 1 && !s->over && (!s->finishing || lingers(s)); i++) {
 		r = pump_step(&s->pump, s->e->now.ms);
 		take_events(s);

@@ -37,3 +37,10 @@ for transport in mqtt mqtt-ws amqp amqp-ws http; do
 	! "$HOLDFAST_BIN/holdfast" receive --symmetric-key <(echo "$key") --registration-id press-1 --hub $hub --device-id press-1 \
 		--count 1 --timeout 1 >"$work/left" 2>&1 || fail "$transport: a message is left: $(cat "$work/left")"
 done
+
+# A batch as the C SDK writes one: all of it arrives, or nothing.
+is '["accepted","com.microsoft:argument-error"]' "$(sdk batch press-1 $hub "$(token "$hub/devices/press-1" "$key")")"
+arrived press-1 'body=in a batch' systemProperties.message-id=batch-1 properties.line=seven properties.empty= systemProperties.dt-subject=thermostat
+arrived press-1 body=second
+arrived press-1 body=third systemProperties.message-id=b3
+! arrived press-1 body=fourth 2>/dev/null || fail "a part of a batch has arrived"

@@ -208,8 +208,21 @@ def leaves():
     raw.close()
 
 
+def replaced():
+    """A device has one connection: the newest."""
+    old = plain(f"{DEVICE}@sas.{SHORT}", mine())
+    receiver = old.create_receiver(BOUND, credit=1)
+    new = plain(f"{DEVICE}@sas.{SHORT}", mine())
+    refused("amqp:link:detach-forced", LinkException, lambda: receiver.receive(timeout=5))
+    refused("amqp:unauthorized-access", LinkException, lambda: old.create_sender(EVENTS))
+    new.create_sender(EVENTS).send(data(b"by the new one"))
+    new.close()
+    old.close()
+
+
 logins()
 leaves()
+replaced()
 c = plain(f"{DEVICE}@sas.{SHORT}", mine())
 telemetry(c)
 messages(c)
