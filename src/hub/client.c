@@ -338,12 +338,19 @@ settled(struct hub_client *c, struct held **at, const struct hf_error *why)
 	held_free(r);
 }
 
+/* Does its delivery have a name in this conversation? */
+static int
+is_here(const struct hub_client *c, const struct held *r)
+{
+	return r->locks ? c->way->locks : r->life == c->life;
+}
+
 static void
 settled_by_hub(struct hub_client *c, const struct hub_way_event *ev)
 {
 	struct held **at = &c->held;
 
-	while (*at != NULL && ((*at)->delivery != ev->delivery || (*at)->life != c->life || !(*at)->said))
+	while (*at != NULL && ((*at)->delivery != ev->delivery || !is_here(c, *at) || !(*at)->said))
 		at = &(*at)->next;
 	if (*at != NULL)
 		settled(c, at, &ev->err);
@@ -564,7 +571,7 @@ say(struct hub_client *c, struct moment now)
 static int
 reachable(const struct hub_client *c, const struct held *r)
 {
-	return r->locks ? c->way == NULL || c->way->locks : c->way != NULL && r->life == c->life;
+	return c->way == NULL ? r->locks : is_here(c, r);
 }
 
 /* Tells the hub what the application says of its messages. 1: something was done. */
