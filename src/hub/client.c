@@ -424,6 +424,18 @@ sign(struct hub_client *c, struct moment now)
 	return 0;
 }
 
+/* There is a new token: a hub that can be told of it on the open line is, any other sees it when the device comes back. */
+static int
+renewed(struct hub_client *c, int64_t until, struct moment now)
+{
+	if (c->line.state != LINE_READY || c->way->ops->renew == NULL) {
+		hub_device_signed(c->device, now.wall, until, now);
+		return 0;
+	}
+	hub_device_renewed(c->device, now.wall, until);
+	return c->way->ops->renew(c->way);
+}
+
 /* A key that is not there any more is as good as a refusal: DPS gives a new one. */
 static void
 key_ended(struct hub_client *c, struct moment now)
@@ -439,8 +451,8 @@ key_ended(struct hub_client *c, struct moment now)
 	else if (buf_str(&k->token) == NULL || str_set(&c->who.token, buf_str(&k->token)) < 0) {
 		err_memory(&k->err);
 		hub_device_broke(c->device, &k->err);
-	} else
-		hub_device_signed(c->device, now.wall, k->expiry, now);
+	} else if (renewed(c, k->expiry, now) < 0)
+		out_of_memory(c);
 	key_job_free(k);
 }
 

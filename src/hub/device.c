@@ -271,13 +271,21 @@ hub_device_acked(struct hub_device *d, uint16_t id, uint64_t *tag, struct moment
 	return 1;
 }
 
+static void
+keep_times(struct hub_device *d, int64_t signed_at, int64_t token_until)
+{
+	d->token_until = token_until;
+	d->renew_at = signed_at + (token_until - signed_at) * 4 / 5;
+}
+
 void
 hub_device_signed(struct hub_device *d, int64_t signed_at, int64_t token_until, struct moment now)
 {
+	if (d->step == ASLEEP)
+		keep_times(d, signed_at, token_until);
 	if (d->step != SIGNING && d->step != RENEWING)
 		return;
-	d->token_until = token_until;
-	d->renew_at = signed_at + (token_until - signed_at) * 4 / 5;
+	keep_times(d, signed_at, token_until);
 	d->step = d->step == RENEWING ? DRAIN : OPEN;
 	d->at = d->step == DRAIN ? now.ms + DRAIN_LIMIT : now.ms;
 }
@@ -303,8 +311,7 @@ hub_device_renewed(struct hub_device *d, int64_t signed_at, int64_t token_until)
 {
 	if (d->step != RENEWING)
 		return;
-	d->token_until = token_until;
-	d->renew_at = signed_at + (token_until - signed_at) * 4 / 5;
+	keep_times(d, signed_at, token_until);
 	d->step = UP;
 }
 
