@@ -85,7 +85,8 @@ def telemetry(c):
                                                            "yes": True, "id": uuid.UUID(int=3), "sym": proton.symbol("s")}))
     sender.send(Message(body="a value", id="m2"))
     big = {f"p{i}": "v" * 100 for i in range(100)}
-    sender.send(data(b"x" * 200000, id="big", properties=big))
+    for i in range(20):  # in pieces of all sizes
+        sender.send(data(b"x" * 200000, id=f"big-{i}", properties=big))
     refused("", (SendException, LinkException), lambda: sender.send(data(b"x" * 262145)))
 
 
