@@ -15,7 +15,7 @@ extern "C" {
 
 typedef struct BUFFER_TAG *BUFFER_HANDLE;
 
-/* An empty one, a copy of `size` bytes, one of `size` bytes that are not set. NULL: source is NULL, or out of memory. */
+/* An empty one, a copy of `size` bytes, one of `size` bytes that are 0. NULL: source is NULL, or out of memory. */
 BUFFER_HANDLE BUFFER_new(void);
 BUFFER_HANDLE BUFFER_create(const unsigned char *source, size_t size);
 BUFFER_HANDLE BUFFER_create_with_size(size_t buff_size);
@@ -23,7 +23,7 @@ BUFFER_HANDLE BUFFER_clone(BUFFER_HANDLE handle);
 /* Wiped and freed. NULL is fine. */
 void BUFFER_delete(BUFFER_HANDLE handle);
 
-/* `size` bytes, not set. Only for a buffer that is empty, and not for 0. */
+/* `size` bytes, all 0. Only for a buffer that is empty, and not for 0. */
 int BUFFER_pre_build(BUFFER_HANDLE handle, size_t size);
 /* These bytes in place of those that were there; 0 of them empties it. */
 int BUFFER_build(BUFFER_HANDLE handle, const unsigned char *source, size_t size);
@@ -31,7 +31,7 @@ int BUFFER_build(BUFFER_HANDLE handle, const unsigned char *source, size_t size)
 int BUFFER_append_build(BUFFER_HANDLE handle, const unsigned char *source, size_t size);
 /* Empties it. */
 int BUFFER_unbuild(BUFFER_HANDLE handle);
-/* More room at the end, not set; not 0. */
+/* So many more bytes at the end, all 0; not none of them. */
 int BUFFER_enlarge(BUFFER_HANDLE handle, size_t enlargeSize);
 /* Takes bytes away, from the end or from the front; at least 1, at most all. */
 int BUFFER_shrink(BUFFER_HANDLE handle, size_t decreaseSize, bool fromEnd);
