@@ -1,6 +1,7 @@
 #include "azure_c_shared_utility/buffer_.h"
 
 #include <openssl/crypto.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,7 @@ become(BUFFER_HANDLE h, struct piece a, struct piece b)
 {
 	unsigned char *p = NULL;
 
-	if (a.n > SIZE_MAX - b.n)
+	if (a.n > PTRDIFF_MAX || b.n > PTRDIFF_MAX - a.n)
 		return MU_FAILURE;
 	if (a.n + b.n > 0 && (p = calloc(1, a.n + b.n)) == NULL)
 		return MU_FAILURE;

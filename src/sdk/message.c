@@ -25,7 +25,7 @@ make(IOTHUBMESSAGE_CONTENT_TYPE type, const void *body, size_t size)
 {
 	IOTHUB_MESSAGE_HANDLE m = calloc(1, sizeof(*m));
 
-	if (m == NULL || size == SIZE_MAX || (m->body = malloc(size + 1)) == NULL)
+	if (m == NULL || size >= PTRDIFF_MAX || (m->body = malloc(size + 1)) == NULL)
 		goto fail;
 	if (size > 0)
 		memcpy(m->body, body, size);

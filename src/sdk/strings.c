@@ -20,7 +20,7 @@ splice(STRING_HANDLE h, size_t keep, const void *src, size_t n)
 {
 	char *s;
 
-	if (n >= SIZE_MAX - keep || (s = malloc(keep + n + 1)) == NULL)
+	if (n >= PTRDIFF_MAX - keep || (s = malloc(keep + n + 1)) == NULL)
 		return MU_FAILURE;
 	if (keep > 0)
 		memcpy(s, h->s, keep);
