@@ -76,6 +76,8 @@ names() {
 		say "the archive's global names are not those of src/exports.txt and src/sdk/exports.txt"
 	diff <(sort <<<"$want") <(nm -D --defined-only "$build/src/libholdfast.so" | awk '{print $3, $2}' | sort) ||
 		say "the shared library's names are not those of src/exports.txt and src/sdk/exports.txt"
+	find "$build/src/CMakeFiles/sdk_objects.dir" -name '*.o' -exec nm -u {} + | awk 'NF == 2 {print $2}' | sort -u | grep -xFf src/sdk/exports.txt |
+		grep -vE '^(STRING|BUFFER|Map|UUID|MU|Prov_Device|IoTHub[A-Za-z]*|xlogging)_' && say "src/sdk calls names that a program may have for something else"
 	python3 tests/sdk/surface.py --lists src/sdk/exports.txt || say "src/sdk/exports.txt and tests/sdk/not_yet.txt are not what surface.tsv has"
 	diff <(sort src/exports.txt) <(grep -oE '\bhf_[a-z_]+\(' include/holdfast.h | tr -d '(' | sort -u | grep -v '^hf_$') ||
 		say "include/holdfast.h and src/exports.txt name different functions"
