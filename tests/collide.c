@@ -1,5 +1,5 @@
-/* A stranger's program: it has names that Holdfast and jansson have inside, and uses Holdfast. Its argument is where it may
- * write a key file. */
+/* A stranger's program: it has names that Holdfast and jansson have inside, or that Holdfast has for programs written for another SDK,
+ * and uses Holdfast. Its argument is where it may write a key file. */
 #include <stdio.h>
 #include <string.h>
 #include "holdfast.h"
@@ -9,6 +9,9 @@ int json_array(void);
 int hsm_open(void);
 int mqtt_publish(void);
 int log_info(void);
+int Lock(void);
+int hmac(void);
+int get_time(void);
 
 int
 json_object(void)
@@ -41,6 +44,24 @@ log_info(void)
 }
 
 int
+Lock(void)
+{
+	return 6;
+}
+
+int
+hmac(void)
+{
+	return 7;
+}
+
+int
+get_time(void)
+{
+	return 8;
+}
+
+int
 main(int argc, char **argv)
 {
 	struct hf *h = hf_new();
@@ -61,5 +82,6 @@ main(int argc, char **argv)
 		return 1;
 	}
 	hf_free(h);
-	return json_object() + json_array() + hsm_open() + mqtt_publish() + log_info() == 15 ? 0 : 1;
+	rc = json_object() + json_array() + hsm_open() + mqtt_publish() + log_info();
+	return rc + Lock() + hmac() + get_time() == 36 ? 0 : 1;
 }

@@ -58,12 +58,48 @@ quietly ninja -C user
 says 1 'there is no /nowhere' user/with_shared 0ne00000000 text
 says 1 'there is no /nowhere' user/with_static 0ne00000000 text
 
+# A program written for azure-iot-sdk-c finds its headers, and its libraries by their names.
+mkdir -p sdk
+cat >sdk/CMakeLists.txt <<'TEXT'
+cmake_minimum_required(VERSION 3.18)
+project(sdk LANGUAGES C)
+find_package(holdfast 0.1 REQUIRED)
+add_executable(sdk sdk.c)
+target_link_libraries(sdk iothub_client iothub_client_mqtt_transport prov_device_client hsm_security_client aziotsharedutil)
+TEXT
+cat >sdk/sdk.c <<'TEXT'
+#include <stdio.h>
+#include "azure_c_shared_utility/xlogging.h"
+#include "azure_prov_client/prov_device_client.h"
+#include "iothub.h"
+#include "iothub_client.h"
+#include "iothub_device_client.h"
+#include "iothubtransportmqtt.h"
+int main(void)
+{
+	IOTHUB_MESSAGE_HANDLE m = IoTHubMessage_CreateFromString("text");
+	IoTHubMessage_SetMessageId(m, "id-1");
+	LogInfo("%s %s", IoTHubMessage_GetString(m), MU_ENUM_TO_STRING(IOTHUB_CLIENT_RESULT, IOTHUB_CLIENT_ERROR));
+	IoTHubMessage_Destroy(m);
+	return IoTHub_Init();
+}
+TEXT
+quietly cmake -S sdk -B sdk/build -G Ninja -DCMAKE_PREFIX_PATH="$dir/usr"
+quietly ninja -C sdk/build
+says 0 '^text IOTHUB_CLIENT_ERROR$' sdk/build/sdk
+read -ra flags < <(pkg-config --static --cflags --libs holdfast)
+quietly cc -Wall -Wextra -Werror -std=c11 -o sdk/static sdk/sdk.c "${flags[@]/#-lholdfast/-l:libholdfast.a}"
+says 0 '^text IOTHUB_CLIENT_ERROR$' sdk/static
+
 says 0 '^holdfast 0\.' usr/bin/holdfast --version
 for page in man1/holdfast.1 man3/holdfast.3 man5/holdfast-state.5; do
 	[ -f "usr/share/man/$page" ] || die "$page is not installed"
 done
 
-build less -Dhsm_type_sastoken=OFF -Dhsm_type_x509=OFF
+build less -Dhsm_type_sastoken=OFF -Dhsm_type_x509=OFF -Duse_sdk=OFF
+[[ $(nm -g less/src/libholdfast.a) != *IoTHub* ]] || die "a build without the SDK's interface has its names"
+quietly cmake --install less --prefix "$dir/less/usr"
+[ ! -e less/usr/include/iothub.h ] || die "a build without the SDK's interface installs its headers"
 [[ $(ldd less/bin/holdfast) != *tss2* ]] || die "a build without TPM needs tpm2-tss"
 says 13 'without TPM' less/bin/holdfast identity --tpm
 says 13 'without X.509' less/bin/holdfast identity --cert c --key k

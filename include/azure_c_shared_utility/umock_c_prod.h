@@ -1,0 +1,2 @@
+/* The older place of umock_c/umock_c_prod.h. */
+#include "umock_c/umock_c_prod.h"
