@@ -44,6 +44,7 @@ struct hub_client {
 	uint64_t last_tag;
 	long wanted; /* messages; HUB_ANY */
 	int64_t poll_at, flush_at;
+	size_t alone;
 	int64_t deadline;
 	struct buf told;	/* what happened and was not yet taken */
 	struct hf_error *taken; /* lent out with what was taken last */
@@ -256,9 +257,11 @@ refused(struct hub_client *c, const struct hf_error *why, struct moment now)
 static int
 way_new(struct hub_client *c)
 {
-	struct hub_way_settings s = {
-		.who = &c->who, .early = c->set.early, .poll_ms = c->set.poll_ms, .poll_at = &c->poll_at
-	};
+	struct hub_way_settings s = { .who = &c->who,
+		.early = c->set.early,
+		.poll_ms = c->set.poll_ms,
+		.poll_at = &c->poll_at,
+		.alone = &c->alone };
 	enum transport by = line_transport(&c->line);
 
 	c->life++;
@@ -423,7 +426,10 @@ misspoke(struct hub_client *c, const struct hf_error *why, struct moment now)
 {
 	struct hf_error e = { 0 };
 
-	err_set(&e, why->code, "hub %s: %s", c->line.host, why->text);
+	if (why->code != 0)
+		err_set(&e, why->code, "hub %s: %s", c->line.host, why->text);
+	else
+		err_memory(&e);
 	lost(c, &e, now);
 }
 
