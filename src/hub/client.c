@@ -503,7 +503,7 @@ renewed(struct hub_client *c, int64_t until, struct moment now)
 		hub_device_signed(c->device, now.wall, until, now);
 		return 0;
 	}
-	hub_device_renewed(c->device, now.wall, until);
+	hub_device_renewed(c->device, now.wall, until, now);
 	return c->way->ops->renew(c->way);
 }
 
