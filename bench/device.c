@@ -2,22 +2,39 @@
  * One device, or many, by holdfast.h. NAME=VALUE is a setting; %d in a value is the device's number.
  *
  *	bench-device onboard NAME=VALUE...			register, connect, one message
+ *	bench-device trips NAME=VALUE...			the same below bench-relay: when it was acknowledged; once
+ *								more when bench-relay has cut it off
  *	bench-device send COUNT OUTSTANDING NAME=VALUE...	connect, COUNT messages, so many under way
+ *								prints how many there were in a second
  *	bench-device idle SECONDS NAME=VALUE...			connect, and see how often it wakes up
  *	bench-device memory COUNT NAME=VALUE...			that many devices beyond the first, connected
+ *	bench-device hold COUNT NAME=VALUE...			that many, connected until standard input ends
  */
 #include <err.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 #include "holdfast.h"
 #include "usage.h"
 
 #define PATIENCE 120000 /* ms */
+#define FAR	 20000	/* of trips */
 
 static char **setting;
+
+static int64_t
+now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
 
 static void
 set(struct hf *h, const char *pair, long number)
@@ -54,17 +71,24 @@ begin(long number)
 }
 
 static void
+await_for(struct hf *h, enum hf_event_type what, int ms)
+{
+	if (hf_wait(h, what, ms, NULL) < 0)
+		errx(1, "%s", hf_error(h)->text);
+}
+
+static void
 await(struct hf *h, enum hf_event_type what)
 {
-	if (hf_wait(h, what, PATIENCE, NULL) < 0)
-		errx(1, "%s", hf_error(h)->text);
+	await_for(h, what, PATIENCE);
 }
 
 static void
 say(struct hf *h, uint64_t tag)
 {
-	static const char body[100] = "{\"pressure\":2.6";
-	const struct hf_message m = { .body = body, .len = sizeof body };
+	static const char body[] =
+	    "{\"device\":\"boiler-17\",\"time\":\"2026-11-27T09:48:11Z\",\"temperature\":71.25,\"pressure\":2.61,\"open\":true}";
+	const struct hf_message m = { .body = body, .len = sizeof body - 1 };
 
 	if (hf_send(h, &m, tag) < 0)
 		errx(1, "%s", hf_error(h)->text);
@@ -83,14 +107,32 @@ onboard(void)
 }
 
 static void
+trips(void)
+{
+	struct hf *h = begin(0);
+
+	say(h, 1);
+	await_for(h, HF_SENT, FAR);
+	printf("sent %lld\n", (long long)now());
+	fflush(stdout);
+	kill(getppid(), SIGUSR1);
+	say(h, 2);
+	await_for(h, HF_SENT, FAR);
+	printf("sent %lld\n", (long long)now());
+	hf_free(h);
+}
+
+static void
 telemetry(uint64_t count, uint64_t outstanding)
 {
 	struct hf *h = begin(0);
 	struct pollfd p = { .fd = hf_fd(h), .events = POLLIN };
 	struct hf_event ev;
 	uint64_t said = 0, sent = 0;
+	int64_t since;
 
 	await(h, HF_CONNECTED);
+	since = now();
 	while (sent < count) {
 		while (said < count && said - sent < outstanding)
 			say(h, ++said);
@@ -103,17 +145,9 @@ telemetry(uint64_t count, uint64_t outstanding)
 		if (sent < count && (said == count || said - sent == outstanding))
 			poll(&p, 1, hf_deadline(h));
 	}
+	printf("rate %.0f\n", (double)count * 1000 / (double)(now() - since + 1));
 	hf_disconnect(h);
 	hf_free(h);
-}
-
-static int64_t
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 /* Prints how often it woke up, and in how many milliseconds it will. */
@@ -206,6 +240,30 @@ memory(long count)
 	free(h);
 }
 
+static void
+hold(long count)
+{
+	struct rlimit files;
+	struct hf **h = calloc((size_t)count, sizeof *h);
+	char end;
+	long i;
+
+	if (h == NULL || getrlimit(RLIMIT_NOFILE, &files) < 0)
+		err(1, "memory");
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+	for (i = 0; i < count; i++)
+		h[i] = begin(i);
+	connect_all(h, count);
+	printf("ready\n");
+	fflush(stdout);
+	while (read(STDIN_FILENO, &end, 1) > 0)
+		;
+	for (i = 0; i < count; i++)
+		hf_free(h[i]);
+	free(h);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -214,6 +272,9 @@ main(int argc, char **argv)
 	if (strcmp(what, "onboard") == 0) {
 		setting = argv + 2;
 		onboard();
+	} else if (strcmp(what, "trips") == 0) {
+		setting = argv + 2;
+		trips();
 	} else if (strcmp(what, "send") == 0 && argc > 3) {
 		setting = argv + 4;
 		telemetry(strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10));
@@ -223,8 +284,11 @@ main(int argc, char **argv)
 	} else if (strcmp(what, "memory") == 0 && argc > 2) {
 		setting = argv + 3;
 		memory(atol(argv[2]));
+	} else if (strcmp(what, "hold") == 0 && argc > 2) {
+		setting = argv + 3;
+		hold(atol(argv[2]));
 	} else
 		errx(2,
-		    "usage: bench-device onboard|send COUNT OUTSTANDING|idle SECONDS|memory COUNT NAME=VALUE...");
+		    "usage: bench-device onboard|trips|send COUNT OUTSTANDING|idle SECONDS|memory COUNT|hold COUNT NAME=VALUE...");
 	return 0;
 }

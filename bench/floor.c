@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include "usage.h"
 
@@ -87,6 +88,7 @@ telemetry(SSL_CTX *ctx, long count)
 	unsigned char packet[4 + sizeof TOPIC + 1 + BODY] = { 0x32 }, *p = packet;
 	size_t left = sizeof packet - 3;
 	SSL *ssl = shake(ctx);
+	struct timespec began, end;
 	long i;
 
 	packet[1] = (unsigned char)(0x80 | (left & 0x7f));
@@ -94,12 +96,18 @@ telemetry(SSL_CTX *ctx, long count)
 	packet[4] = sizeof TOPIC - 1;
 	p = memcpy(packet + 5, TOPIC, sizeof TOPIC - 1);
 	p += sizeof TOPIC - 1;
+	clock_gettime(CLOCK_MONOTONIC, &began);
 	for (i = 0; i < count; i++) {
 		p[0] = (unsigned char)(i >> 8);
 		p[1] = (unsigned char)i;
 		if (SSL_write(ssl, packet, sizeof packet) != sizeof packet)
 			die("write");
 	}
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	printf("rate %.0f\n", (double)count / ((double)(end.tv_sec - began.tv_sec) +
+						  (double)(end.tv_nsec - began.tv_nsec) / 1e9));
+	if (SSL_shutdown(ssl) == 0) /* and once it has read all that, it says goodbye too */
+		SSL_shutdown(ssl);
 	hang_up(ssl);
 }
 

@@ -311,9 +311,10 @@ connect_hub(struct conn *c)
 static void
 publish(struct conn *c)
 {
-	static const char body[100] = "{\"pressure\":2.6";
+	static const char body[] =
+	    "{\"device\":\"boiler-17\",\"time\":\"2026-11-27T09:48:11Z\",\"temperature\":71.25,\"pressure\":2.61,\"open\":true}";
 	struct mqtt_publish p = {
-		.topic = { c->topic, strlen(c->topic) }, .body = body, .len = sizeof body, .qos = 1
+		.topic = { c->topic, strlen(c->topic) }, .body = body, .len = sizeof body - 1, .qos = 1
 	};
 
 	if (mqtt_publish(&c->mqtt, &p) < 0)

@@ -70,20 +70,30 @@ rest() {
 		sort -rn | awk 'NR <= 15 { n = $1; $1 = ""; printf "    %13d %s\n", n, $0 }'
 }
 
-start_emulator() { # start_emulator OPTIONS...
-	"$bin/holdfast-emulator" --data "$dir/emulator" --mqtt-port 0 --https-port 0 --amqp-port 0 --retry-after 1 --hub 127.0.0.2 --quiet \
-		>"$dir/ready" 2>"$dir/emulator.log" &
+emulator_options=(--mqtt-port 0 --https-port 0 --amqp-port 0 --retry-after 1 --hub 127.0.0.2 --quiet)
+# start_emulator [NAME [OPTIONS...]]: the variables then lead to it
+start_emulator() {
+	local name=${1:-emulator}
+	"$bin/holdfast-emulator" --data "$dir/$name" "${emulator_options[@]}" "${@:2}" \
+		>"$dir/$name.ready" 2>"$dir/$name.log" &
 	pids+=($!)
-	await $! "$dir/ready"
-	eval "$("$bin/holdfast-emulator" --data "$dir/emulator" env)"
-	mqtt=$(sed -n 's/.* MQTT port \([0-9]*\),.*/\1/p' "$dir/ready")
+	await $! "$dir/$name.ready"
+	use_emulator "$name"
+	"$bin/holdfast" enroll group-x509 --registration-id bench --cert "$dir/device/ca.pem" --quiet >/dev/null
+	"$bin/holdfast" enroll group-symmetric --registration-id meters --symmetric-key "$dir/meters.key" --quiet >/dev/null
 }
 
-start_sink() {
-	"$bin/bench-sink" "$dir/device/ca.pem" "$dir/device/server.pem" "$dir/device/server.key" >"$dir/sink" 2>"$dir/sink.log" &
+use_emulator() {
+	eval "$("$bin/holdfast-emulator" --data "$dir/$1" env)"
+	mqtt=$(sed -n 's/.* MQTT port \([0-9]*\),.*/\1/p' "$dir/$1.ready")
+}
+
+start_sink() { # start_sink [NAME [lean]]
+	local said=$dir/${1:-sink}.ready
+	"$bin/bench-sink" "$dir/device/ca.pem" "$dir/device/server.pem" "$dir/device/server.key" "${@:2}" >"$said" 2>"$dir/${1:-sink}.log" &
 	pids+=($!)
-	await $! "$dir/sink"
-	sink=$(cat "$dir/sink")
+	await $! "$said"
+	sink=$(cat "$said")
 }
 
 start_mosquitto() {
@@ -297,18 +307,20 @@ keys() {
 	awk -F '\t' '$2 == "sign" { printf "  %-56s %13.0f %13.0f %7.2f %7.2f\n", $1, 1e6 / $3, 1e6 / $4, $4 / $3, $6 / $5 }' "$keys/figures"
 }
 
+. bench/trips.sh
+. bench/ways.sh
+
+# All of it, or these.
+sections=("$@")
+[ $# -gt 0 ] || sections=(onboarding telemetry at_rest memory emulator tpm keys trips messages idle sizes)
 began=$SECONDS
 mkdir "$dir/device"
 "$bin/bench-mint" "$dir/device" 2000
+command head -c 32 /dev/urandom | base64 >"$dir/meters.key"
 start_emulator
 identity
 start_sink
-"$bin/holdfast" enroll group-x509 --registration-id bench --cert "$dir/device/ca.pem" --quiet >/dev/null
-onboarding
-telemetry
-at_rest
-memory
-emulator
-tpm
-keys
+for section in "${sections[@]}"; do
+	"$section"
+done
 printf '\n%d s\n' $((SECONDS - began))

@@ -11,6 +11,7 @@
 enum {
 	TOO_MANY = 403004,
 	BAD_EXPIRY = 403009,
+	BAD_ACK = 400004,
 	NO_HUB = 401001,
 	NO_DEVICE = 404001,
 	LOCK_LOST = 412002,
@@ -40,6 +41,17 @@ until(const struct emulator *e, const struct hub_c2d *c, int64_t *ms, struct hf_
 }
 
 static int
+asks_well(const struct hub_c2d *c, struct hf_error *err)
+{
+	static const char *const word[] = { "", "none", "positive", "negative", "full" };
+
+	for (size_t i = 0; i < sizeof(word) / sizeof(word[0]); i++)
+		if (strcmp(c->ack, word[i]) == 0)
+			return 0;
+	return refuse(err, BAD_ACK, "feedback is none, positive, negative or full, not '%s'", c->ack);
+}
+
+static int
 known(struct emulator *e, const char *hub, const char *device, struct hf_error *err)
 {
 	json_t *json;
@@ -62,6 +74,31 @@ address(struct hub_c2d *c, const char *device, struct hf_error *err)
 	return str_set(&c->message.to, to) < 0 ? err_memory(err) : 0;
 }
 
+/* Where something is to be told, it can be told now. 0, or what was not 0 or 1. */
+static int
+told(struct emulator *e, const char *hub, int r)
+{
+	if (r > 0)
+		session_wake_owner(e, hub);
+	return r > 0 ? 0 : r;
+}
+
+int
+c2d_expire(struct emulator *e, struct hf_error *err)
+{
+	int r = registry_c2d_expire(e->registry, now_ms(e), err);
+
+	for (size_t i = 0; r > 0 && i < e->conf.hubs; i++)
+		session_wake_owner(e, e->conf.hub[i]);
+	return r > 0 ? 0 : r;
+}
+
+int
+c2d_purge(struct emulator *e, const char *hub, const char *device, struct hf_error *err)
+{
+	return told(e, hub, registry_c2d_purge(e->registry, hub, device, now_ms(e), err));
+}
+
 int
 c2d_put(struct emulator *e, const char *host, const char *device, struct hub_c2d *c, struct hf_error *err)
 {
@@ -71,13 +108,13 @@ c2d_put(struct emulator *e, const char *host, const char *device, struct hub_c2d
 
 	if (hub == NULL)
 		return refuse(err, NO_HUB, "there is no hub '%s'", host);
-	if ((r = known(e, hub, device, err)) < 0 || (r = until(e, c, &end, err)) < 0)
+	if ((r = known(e, hub, device, err)) < 0 || (r = until(e, c, &end, err)) < 0 ||
+	    (r = asks_well(c, err)) < 0)
 		return r;
 	if (hub_event_size(&c->message) > BYTES)
 		return refuse(err, TOO_LARGE, "a message to a device has %d bytes at most, this one %zu",
 		    BYTES, hub_event_size(&c->message));
-	if ((r = registry_c2d_expire(e->registry, hub, device, now_ms(e), err)) < 0 ||
-	    (r = registry_c2d_count(e->registry, hub, device, err)) < 0)
+	if ((r = c2d_expire(e, err)) < 0 || (r = registry_c2d_count(e->registry, hub, device, err)) < 0)
 		return r;
 	if (r >= DEEP)
 		return refuse(err, TOO_MANY, "%d messages wait for device '%s' already", DEEP, device);
@@ -122,6 +159,14 @@ locked(struct emulator *e, const struct hub_admission *a, const char *lock, int6
 	return r;
 }
 
+static const char *
+status_of(enum hub_answer how)
+{
+	if (how == HUB_COMPLETE)
+		return C2D_SUCCESS;
+	return how == HUB_REJECT ? C2D_REJECTED : C2D_ABANDONED;
+}
+
 int
 c2d_settle(struct emulator *e, const struct hub_admission *a, const char *lock, enum hub_answer how,
     struct hf_error *err)
@@ -134,8 +179,10 @@ c2d_settle(struct emulator *e, const struct hub_admission *a, const char *lock, 
 	if (r == 0)
 		return refuse(
 		    err, LOCK_LOST, "no message of device '%s' is locked under '%.60s'", a->device, lock);
-	if (how != HUB_ABANDON || deliveries + 1 >= DELIVERIES)
-		return registry_c2d_delete(e->registry, sequence, err);
+	if (how != HUB_ABANDON || deliveries + 1 >= DELIVERIES) {
+		r = registry_c2d_end(e->registry, sequence, status_of(how), now_ms(e), err);
+		return told(e, a->hub, r);
+	}
 	r = registry_c2d_back(e->registry, sequence, 1, err);
 	session_wake_device(e, a->hub, a->device);
 	return r;

@@ -225,7 +225,8 @@ carry_out(struct emulator *e, struct move *m, const uint8_t tpm_key[32], json_t 
 	const json_t *payload = js_get(js_get(m->answer, "body"), "payload");
 	int r = choose_twin(e, m, err);
 
-	if (r == 0 && m->before && (m->before != m->hub || strcmp(m->id, m->old) != 0))
+	if (r == 0 && m->before && (m->before != m->hub || strcmp(m->id, m->old) != 0) &&
+	    (r = c2d_purge(e, m->before, m->old, err)) == 0)
 		r = registry_device_delete(e->registry, m->before, m->old, err);
 	if (r >= 0)
 		r = put_device(e, m, tpm_key, err);

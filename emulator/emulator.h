@@ -8,6 +8,7 @@
  *	enrollment			what an owner may enroll
  *	dps_claim			who DPS believes a caller to be
  *	c2d				messages to a device, by the hub's rules
+ *	feedback			what their senders are told
  *	dps_allocate dps_assign		which hub, and its device there
  *	webhook				who is asked which hub
  *	attest attest_tpm		why a device is believed
@@ -71,7 +72,8 @@ struct emulator {
 	void (*moved)(struct session *,
 	    int over); /* told of each that a turn looked at; over: it is freed next. NULL: nobody */
 	struct log log;
-	int dirty; /* events were stored since somebody last set this to 0 */
+	int64_t swept; /* ms: when messages were last looked through for what has expired */
+	int dirty;     /* events were stored since somebody last set this to 0 */
 };
 
 /*
@@ -178,8 +180,27 @@ int c2d_settle(
     struct emulator *, const struct hub_admission *, const char *lock, enum hub_answer, struct hf_error *);
 /* It did not arrive: as if it had not been sent. */
 void c2d_give_back(struct emulator *, const struct hub_admission *, const char *lock);
+/* Those whose time is over go, and with them feedback that nobody has asked for. */
+int c2d_expire(struct emulator *, struct hf_error *);
+int
+c2d_purge(struct emulator *, const char *hub, const char *device, struct hf_error *); /* it will be deleted */
 /* When a message that is locked will be free again; NEVER. */
 int64_t c2d_next(struct emulator *, const struct hub_admission *);
+
+/*
+ * feedback.c: what the owner of a hub is told of messages that asked for it: in batches, which are locked as messages are.
+ */
+#define C2D_SUCCESS   "Success"
+#define C2D_EXPIRED   "Expired"
+#define C2D_ABANDONED "DeliveryCountExceeded"
+#define C2D_REJECTED  "Rejected"
+#define C2D_PURGED    "Purged"
+/* 1: an array of records, the caller's; 0: there are none now. */
+int feedback_take(struct emulator *, const char *hub, char lock[37], json_t **records, struct hf_error *);
+/* A lock that no longer holds settles nothing. */
+int feedback_settle(struct emulator *, const char *hub, const char *lock, enum hub_answer, struct hf_error *);
+void feedback_give_back(struct emulator *, const char *hub, const char *lock); /* it did not arrive */
+int64_t feedback_next(struct emulator *, const char *hub);		       /* as c2d_next() */
 
 /*
  * api.c: the service REST API (enrollments), a table of method, path, handler.
@@ -334,12 +355,26 @@ int registry_c2d_find(struct registry *, const char *hub, const char *device, co
 int
 registry_c2d_lock(struct registry *, int64_t sequence, const char *lock, int64_t until_ms, struct hf_error *);
 int registry_c2d_back(struct registry *, int64_t sequence, int abandoned, struct hf_error *); /* unlocks */
-int registry_c2d_delete(struct registry *, int64_t sequence, struct hf_error *);
-int registry_c2d_expire(
-    struct registry *, const char *hub, const char *device, int64_t now_ms, struct hf_error *);
+/* It is gone, by this status (or all of a device, by C2D_PURGED; or all that are too old, by C2D_EXPIRED). 1: there is feedback, as it was asked
+ * for; 0: none was. */
+int
+registry_c2d_end(struct registry *, int64_t sequence, const char *status, int64_t now_ms, struct hf_error *);
+int
+registry_c2d_purge(struct registry *, const char *hub, const char *device, int64_t now_ms, struct hf_error *);
+int registry_c2d_expire(struct registry *, int64_t now_ms, struct hf_error *); /* feedback goes too */
 /* When the first lock ends; NEVER. */
 int registry_c2d_next(
     struct registry *, const char *hub, const char *device, int64_t now_ms, int64_t *at, struct hf_error *);
+/* Feedback of a hub: at most so many records, locked, as an array that is the caller's: 1; 0: there are none. Then they are done with, or go back
+ * (counts 1: for the `most`th time they are dropped instead). */
+int registry_feedback_take(struct registry *, const char *hub, const char *lock, int64_t now_ms,
+    int64_t until_ms, int most, json_t **, struct hf_error *);
+int registry_feedback_done(
+    struct registry *, const char *hub, const char *lock, int64_t now_ms, struct hf_error *);
+int registry_feedback_back(struct registry *, const char *hub, const char *lock, int64_t now_ms, int counts,
+    int most, struct hf_error *);
+int registry_feedback_next(
+    struct registry *, const char *hub, int64_t now_ms, int64_t *at, struct hf_error *); /* as of c2d */
 int64_t registry_version(struct registry *); /* changes whenever enrollments or devices do */
 
 /*
@@ -361,6 +396,7 @@ struct session *session_next(const struct session *);
 void session_wake(struct session *); /* the next turn looks at it */
 void
 session_wake_device(struct emulator *, const char *hub, const char *device); /* there is a message for it */
+void session_wake_owner(struct emulator *, const char *hub);		     /* there is feedback */
 void **session_host(struct session *); /* a pointer for whoever made it */
 /* A turn for the sessions that are ready: read all, commit, write all, free what is over. 1: something moved. */
 int emulator_step(struct emulator *, struct moment);

@@ -54,6 +54,14 @@ hub_amqp_wake(struct session *s, const char *hub, const char *device)
 	return 0;
 }
 
+int
+hub_amqp_wake_owner(struct session *s, const char *hub)
+{
+	(void)s;
+	(void)hub;
+	return 0;
+}
+
 void
 hub_amqp_replace(struct session *s, const char *hub, const char *device)
 {

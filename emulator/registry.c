@@ -15,7 +15,7 @@
 #include "base/str.h"
 #include "registry.h"
 
-#define SCHEMA	 3
+#define SCHEMA	 4
 #define TEXT_(x) #x
 #define TEXT(x)	 TEXT_(x)
 
@@ -26,6 +26,14 @@
 	" enqueued INTEGER NOT NULL, until INTEGER NOT NULL, deliveries INTEGER NOT NULL DEFAULT 0,"         \
 	" lock TEXT NOT NULL DEFAULT '', locked INTEGER NOT NULL DEFAULT 0);"                                \
 	"CREATE INDEX c2d_of_device ON c2d (hub, device, sequence);"
+/* What the owner of a hub is to be told of them. */
+#define FEEDBACK                                                                                               \
+	"CREATE TABLE feedback (sequence INTEGER PRIMARY KEY AUTOINCREMENT, hub TEXT COLLATE NOCASE NOT NULL," \
+	" device TEXT NOT NULL, generation TEXT NOT NULL, message TEXT NOT NULL, status TEXT NOT NULL,"        \
+	" enqueued INTEGER NOT NULL, until INTEGER NOT NULL, deliveries INTEGER NOT NULL DEFAULT 0,"           \
+	" lock TEXT NOT NULL DEFAULT '', locked INTEGER NOT NULL DEFAULT 0);"                                  \
+	"CREATE INDEX feedback_of_hub ON feedback (hub, sequence);"                                            \
+	"CREATE INDEX c2d_by_end ON c2d (until);"
 
 static const char schema[] =
     "BEGIN;"
@@ -42,7 +50,7 @@ static const char schema[] =
     " WITHOUT ROWID;"
     "CREATE TABLE event (sequence INTEGER PRIMARY KEY AUTOINCREMENT, hub TEXT NOT NULL, device TEXT NOT NULL,"
     " auth TEXT NOT NULL, generation TEXT NOT NULL, body BLOB NOT NULL, properties TEXT NOT NULL,"
-    " system TEXT NOT NULL, enqueued INTEGER NOT NULL);" C2D
+    " system TEXT NOT NULL, enqueued INTEGER NOT NULL);" C2D FEEDBACK
     "PRAGMA user_version = " TEXT(SCHEMA) "; COMMIT;";
 /* Version 1 did not know by which group a device was registered but in the JSON. */
 static const char from_1[] =
@@ -52,6 +60,15 @@ static const char from_1[] =
     "CREATE INDEX registration_of_group ON registration (enrolled, id);"
     "PRAGMA user_version = 2; COMMIT;";
 static const char from_2[] = "BEGIN;" C2D "PRAGMA user_version = 3; COMMIT;";
+static const char from_3[] = "BEGIN;" FEEDBACK "PRAGMA user_version = 4; COMMIT;";
+
+/* A record for each of these messages that asked for one: the status is ?1, ?2 what such a message asks for, ?3 the time. */
+#define TELL(when)                                                                                           \
+	"INSERT INTO feedback (hub, device, generation, message, status, enqueued, until)"                   \
+	" SELECT hub, device, coalesce((SELECT json_extract(json, '$.generationId') FROM device"             \
+	" WHERE device.hub = c2d.hub AND device.id = c2d.device), ''),"                                      \
+	" coalesce(json_extract(system, '$.\"message-id\"'), ''), ?1, " when ", ?3 + 3600000 FROM c2d"       \
+	" WHERE json_extract(system, '$.ack') IN (?2, 'full') AND "
 
 /* Keys are ?1 and ?2, the JSON of a put is ?3. */
 static const char *const sql[STATEMENTS] = {
@@ -90,8 +107,27 @@ static const char *const sql[STATEMENTS] = {
 	[C2D_BACK] = "UPDATE c2d SET lock = '', locked = 0, deliveries = deliveries + ?2 WHERE sequence = ?1",
 	[C2D_DELETE] = "DELETE FROM c2d WHERE sequence = ?1",
 	[C2D_PURGE] = "DELETE FROM c2d WHERE hub = ?1 AND device = ?2",
-	[C2D_EXPIRE] = "DELETE FROM c2d WHERE hub = ?1 AND device = ?2 AND until <= ?3",
+	[C2D_DUE] = "SELECT 1 FROM c2d WHERE until <= ?3 AND locked <= ?3 LIMIT 1",
+	[C2D_EXPIRE] = "DELETE FROM c2d WHERE until <= ?3 AND locked <= ?3",
 	[C2D_NEXT] = "SELECT min(locked) FROM c2d WHERE hub = ?1 AND device = ?2 AND locked > ?3",
+	[FEEDBACK_OF] = TELL("?3") "sequence = ?4",
+	[FEEDBACK_OF_DEVICE] = TELL("?3") "hub = ?4 AND device = ?5",
+	[FEEDBACK_OF_EXPIRED] = TELL("until") "until <= ?3 AND locked <= ?3",
+	[FEEDBACK_DUE] = "SELECT 1 FROM feedback WHERE until <= ?3 AND locked <= ?3 LIMIT 1",
+	[FEEDBACK_EXPIRE] = "DELETE FROM feedback WHERE until <= ?3 AND locked <= ?3",
+	/* The hub is ?1, the lock ?2, the time ?3. */
+	[FEEDBACK_READY] = "SELECT 1 FROM feedback WHERE hub = ?1 AND locked <= ?3 AND until > ?3 LIMIT 1",
+	[FEEDBACK_NEXT] = "SELECT min(locked) FROM feedback WHERE hub = ?1 AND locked > ?3",
+	[FEEDBACK_LOCK] =
+	    "UPDATE feedback SET lock = ?2, locked = ?4 WHERE sequence IN (SELECT sequence FROM feedback"
+	    " WHERE hub = ?1 AND locked <= ?3 AND until > ?3 ORDER BY sequence LIMIT ?5)",
+	[FEEDBACK_GET] = "SELECT message, status, enqueued, device, generation FROM feedback"
+			 " WHERE hub = ?1 AND lock = ?2 ORDER BY sequence",
+	[FEEDBACK_DONE] = "DELETE FROM feedback WHERE hub = ?1 AND lock = ?2 AND locked > ?3",
+	[FEEDBACK_DROP] = "DELETE FROM feedback WHERE hub = ?1 AND lock = ?2 AND locked > ?3"
+			  " AND deliveries + ?4 >= ?5",
+	[FEEDBACK_BACK] = "UPDATE feedback SET lock = '', locked = 0, deliveries = deliveries + ?4"
+			  " WHERE hub = ?1 AND lock = ?2 AND locked > ?3",
 };
 static const char each_enrollment[] = "SELECT id, json FROM enrollment WHERE kind = ?1 ORDER BY id";
 /* Pages go on behind an id: what comes and goes in between neither shifts nor repeats the rest. */
@@ -253,7 +289,8 @@ set_up(struct registry *r, struct hf_error *err)
 		    SCHEMA);
 	if ((v == 0 && sqlite3_exec(r->db, schema, NULL, NULL, NULL) != SQLITE_OK) ||
 	    (v == 1 && sqlite3_exec(r->db, from_1, NULL, NULL, NULL) != SQLITE_OK) ||
-	    ((v == 1 || v == 2) && sqlite3_exec(r->db, from_2, NULL, NULL, NULL) != SQLITE_OK))
+	    ((v == 1 || v == 2) && sqlite3_exec(r->db, from_2, NULL, NULL, NULL) != SQLITE_OK) ||
+	    (v >= 1 && v <= 3 && sqlite3_exec(r->db, from_3, NULL, NULL, NULL) != SQLITE_OK))
 		return registry_broken(r, err);
 	return 0;
 }

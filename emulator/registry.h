@@ -1,4 +1,5 @@
-/* The registry, seen from the files that make it one: registry.c, and registry_c2d.c for messages to devices. */
+/* The registry, seen from the files that make it one: registry.c, registry_c2d.c for messages to devices, and registry_feedback.c for what their
+ * senders are told. */
 #ifndef EMULATOR_REGISTRY_H
 #define EMULATOR_REGISTRY_H
 #include <sqlite3.h>
@@ -35,8 +36,21 @@ enum which {
 	C2D_BACK,
 	C2D_DELETE,
 	C2D_PURGE,
+	C2D_DUE,
 	C2D_EXPIRE,
 	C2D_NEXT,
+	FEEDBACK_OF,
+	FEEDBACK_OF_DEVICE,
+	FEEDBACK_OF_EXPIRED,
+	FEEDBACK_DUE,
+	FEEDBACK_EXPIRE,
+	FEEDBACK_READY,
+	FEEDBACK_NEXT,
+	FEEDBACK_LOCK,
+	FEEDBACK_GET,
+	FEEDBACK_DONE,
+	FEEDBACK_DROP,
+	FEEDBACK_BACK,
 	STATEMENTS
 };
 struct registry {

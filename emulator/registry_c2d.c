@@ -205,23 +205,97 @@ registry_c2d_back(struct registry *r, int64_t sequence, int abandoned, struct hf
 	return numbered(r, C2D_BACK, sequence, abandoned, err);
 }
 
-int
-registry_c2d_delete(struct registry *r, int64_t sequence, struct hf_error *err)
+/* Writes what the sender is to be told of it, if anything: 1, or 0. */
+static int
+tell(struct registry *r, sqlite3_stmt *s, const char *status, int64_t now_ms, struct hf_error *err)
 {
-	return numbered(r, C2D_DELETE, sequence, 0, err);
+	const char *wanted = strcmp(status, C2D_SUCCESS) == 0 ? "positive" : "negative";
+
+	if (s == NULL || registry_text(s, 1, status) != SQLITE_OK ||
+	    registry_text(s, 2, wanted) != SQLITE_OK || sqlite3_bind_int64(s, 3, now_ms) != SQLITE_OK ||
+	    registry_done(s) < 0)
+		return registry_spoiled(r, err);
+	return sqlite3_changes(r->db) > 0;
 }
 
 int
-registry_c2d_expire(
+registry_c2d_end(
+    struct registry *r, int64_t sequence, const char *status, int64_t now_ms, struct hf_error *err)
+{
+	sqlite3_stmt *s;
+	int rc = registry_begin(r, err), told;
+
+	if (rc < 0)
+		return rc;
+	s = registry_ready(r, FEEDBACK_OF);
+	if (s != NULL && sqlite3_bind_int64(s, 4, sequence) != SQLITE_OK)
+		s = NULL;
+	if ((told = tell(r, s, status, now_ms, err)) < 0)
+		return told;
+	rc = numbered(r, C2D_DELETE, sequence, 0, err);
+	return rc < 0 ? rc : told;
+}
+
+int
+registry_c2d_purge(
     struct registry *r, const char *hub, const char *device, int64_t now_ms, struct hf_error *err)
+{
+	sqlite3_stmt *s;
+	int rc = registry_begin(r, err), told;
+
+	if (rc < 0)
+		return rc;
+	s = registry_ready(r, FEEDBACK_OF_DEVICE);
+	if (s != NULL && (registry_text(s, 4, hub) != SQLITE_OK || registry_text(s, 5, device) != SQLITE_OK))
+		s = NULL;
+	if ((told = tell(r, s, C2D_PURGED, now_ms, err)) < 0)
+		return told;
+	s = registry_keyed(r, C2D_PURGE, hub, device);
+	return s == NULL || registry_done(s) < 0 ? registry_spoiled(r, err) : told;
+}
+
+/* Is there anything? That is asked often, and is no write. */
+static int
+due(struct registry *r, enum which w, int64_t now_ms, struct hf_error *err)
+{
+	sqlite3_stmt *s = registry_ready(r, w);
+	int rc;
+
+	if (s == NULL || sqlite3_bind_int64(s, 3, now_ms) != SQLITE_OK)
+		return registry_broken(r, err);
+	rc = sqlite3_step(s);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		registry_broken(r, err);
+	sqlite3_reset(s);
+	sqlite3_clear_bindings(s);
+	return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : err->code;
+}
+
+static int
+over(struct registry *r, enum which w, int64_t now_ms, struct hf_error *err)
 {
 	sqlite3_stmt *s;
 	int rc = registry_begin(r, err);
 
 	if (rc < 0)
 		return rc;
-	s = registry_keyed(r, C2D_EXPIRE, hub, device);
+	s = registry_ready(r, w);
 	if (s == NULL || sqlite3_bind_int64(s, 3, now_ms) != SQLITE_OK || registry_done(s) < 0)
 		return registry_spoiled(r, err);
 	return 0;
+}
+
+int
+registry_c2d_expire(struct registry *r, int64_t now_ms, struct hf_error *err)
+{
+	int rc = due(r, FEEDBACK_DUE, now_ms, err), told;
+
+	if (rc > 0)
+		rc = over(r, FEEDBACK_EXPIRE, now_ms, err);
+	if (rc < 0 || (rc = due(r, C2D_DUE, now_ms, err)) <= 0 || (rc = registry_begin(r, err)) < 0)
+		return rc;
+	if ((told = tell(r, registry_ready(r, FEEDBACK_OF_EXPIRED), C2D_EXPIRED, now_ms, err)) < 0)
+		return told;
+	rc = over(r, C2D_EXPIRE, now_ms, err);
+	return rc < 0 ? rc : told;
 }

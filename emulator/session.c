@@ -7,6 +7,7 @@
 #define EVENTS	     1024  /* taken at once */
 #define HANDSHAKE_MS 30000 /* until TLS stands, and until MQTT's CONNECT */
 #define FLUSH_MS     10000 /* for the last words */
+#define SWEEP_MS     1000
 
 static const char *
 kind_name(const struct session *s)
@@ -290,11 +291,12 @@ session_read(struct session *s)
 		hub_check(s);
 	if (s->role == HUB_AMQP)
 		hub_amqp_check(s);
+	take_events(s); /* the last write has read too, and an engine that is full takes nothing */
 	for (i = 0; i < STEPS && r == 1 && !s->over && (!s->finishing || lingers(s)); i++) {
 		r = pump_step(&s->pump, s->e->now.ms);
 		take_events(s);
 	}
-	s->more = r == 1;
+	s->more = i > 0 && r == 1;
 	hub_offer(s);
 	if (r < 0)
 		session_end(s, s->finishing ? NULL : "%s", s->pump.err.text);
@@ -376,6 +378,18 @@ settle(struct session *s)
 	return over;
 }
 
+/* What has expired is so without anybody asking for it. A failure spoils the turn, or comes again. */
+static void
+sweep(struct emulator *e)
+{
+	struct hf_error ignored = { 0 };
+
+	if (e->now.ms < e->swept + SWEEP_MS)
+		return;
+	e->swept = e->now.ms;
+	(void)c2d_expire(e, &ignored);
+}
+
 int
 emulator_step(struct emulator *e, struct moment now)
 {
@@ -388,6 +402,7 @@ emulator_step(struct emulator *e, struct moment now)
 	for (s = list; s != NULL; s = s->next_turn)
 		moved |= session_read(s) != 0;
 	moved |= webhook_step(e);
+	sweep(e);
 	if (registry_commit(e->registry, &err) < 0)
 		undo(e, list, &err);
 	for (s = list; s != NULL; s = next) {

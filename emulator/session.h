@@ -97,6 +97,7 @@ void hub_amqp_check(struct session *);
 void hub_amqp_offer(struct session *);
 void hub_amqp_lost(struct session *);
 int hub_amqp_wake(struct session *, const char *hub, const char *device); /* 1: it is here */
+int hub_amqp_wake_owner(struct session *, const char *hub);		  /* 1: it listens for feedback */
 void hub_amqp_replace(struct session *, const char *hub, const char *device);
 int64_t hub_amqp_deadline(const struct session *); /* ms or NEVER */
 

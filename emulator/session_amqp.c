@@ -33,10 +33,17 @@ void
 amqp_session_free(struct session *s)
 {
 	struct amqp_side *side = s->amqp_side;
+	struct peer *p;
 
 	if (side == NULL)
 		return;
+	while ((p = side->peers) != NULL) { /* of a login that no OPEN has followed */
+		side->peers = p->next;
+		free(p);
+	}
 	amqp_fini(&s->amqp);
+	for (size_t i = 0; i < CBS_WAITING; i++)
+		buf_free(&side->cbs_said[i]);
 	str_free(&side->password);
 	sasl_tpm_fini(&side->tpm);
 	free(side);

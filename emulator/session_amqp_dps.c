@@ -48,7 +48,7 @@ challenge(struct session *s, struct buf *piece)
 	dps_service_answer(s->e, &c, &q, &reply);
 	dps_log(s->e, "AMQP", s->who.id, &q, &reply);
 	if (reply.tpm_key == NULL)
-		amqp_decide(s, reply.status >= 500 ? 2 : 1, reply.message);
+		amqp_decide(s, reply.status >= 500 || reply.status == 429 ? 2 : 1, reply.message);
 	else if (b64_get(&tpm->blob, reply.tpm_key, strlen(reply.tpm_key)) < 0 ||
 		 sasl_tpm_piece(tpm, piece) < 0)
 		session_end(s, "out of memory");

@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include "amqp/message.h"
@@ -9,7 +10,6 @@ enum {
 	BAD = 400004,
 	NO_HUB = 401001,
 	UNAUTHORIZED = 401002,
-	EXPIRED = 401003,
 	NO_ADDRESS = 404006,
 	NO_MODULE = 404010,
 	BROKEN = 500001
@@ -38,14 +38,23 @@ hub_amqp_is_login(const char *user)
 	return strstr(user, "@sas.") != NULL;
 }
 
+size_t
+hub_amqp_short(const char *hub)
+{
+	size_t n = strlen(hub);
+	int is_address = strchr(hub, ':') != NULL || isdigit((unsigned char)hub[n - 1]);
+
+	return is_address ? n : strcspn(hub, ".");
+}
+
+/* By its short name; the whole one is refused, as by the hub. */
 static const char *
-hub_short(const struct config *c, const char *name)
+hub_called(const struct config *c, const char *name)
 {
 	size_t n = strlen(name);
 
 	for (size_t i = 0; i < c->hubs; i++)
-		if (str_eqi(c->hub[i], name) ||
-		    (str_eqin(name, c->hub[i], n < strlen(c->hub[i]) ? n : 0) && c->hub[i][n] == '.'))
+		if (n == hub_amqp_short(c->hub[i]) && str_eqin(name, c->hub[i], n))
 			return c->hub[i];
 	return NULL;
 }
@@ -59,7 +68,7 @@ hub_amqp_login(struct session *s, const char *user, const char *password)
 	struct hub_who who = { .token = (char *)(uintptr_t)password };
 	int owner = strncmp(at, root, sizeof(root) - 1) == 0;
 
-	hub = hub_short(&s->e->conf, owner ? at + sizeof(root) - 1 : at);
+	hub = hub_called(&s->e->conf, owner ? at + sizeof(root) - 1 : at);
 	if (hub == NULL)
 		refuse(&err, NO_HUB, "there is no hub of this name");
 	else if (owner)
@@ -73,8 +82,8 @@ hub_amqp_login(struct session *s, const char *user, const char *password)
 	amqp_decide(s, err.code < 0, err.text);
 }
 
-static void
-turn_away(struct session *s, struct amqp_link *l, int service, const char *why)
+void
+hub_amqp_turn_away(struct session *s, struct amqp_link *l, int service, const char *why)
 {
 	struct buf text = { 0 };
 	const char *word = amqp_condition(&text, service, why);
@@ -86,8 +95,8 @@ turn_away(struct session *s, struct amqp_link *l, int service, const char *why)
 	buf_free(&text);
 }
 
-static void
-accept(struct session *s, struct amqp_link *l, struct amqp_link **place)
+void
+hub_amqp_take(struct session *s, struct amqp_link *l, struct amqp_link **place)
 {
 	*place = l;
 	if (amqp_accept(&s->amqp, l) < 0 || (l->receiver && amqp_credit(&s->amqp, l, AMQP_CREDIT_GIVEN) < 0))
@@ -114,18 +123,18 @@ attach_device(struct session *s, struct amqp_link *l, struct hub_who *who, enum 
 	struct amqp_link **place;
 
 	if (p == NULL) {
-		turn_away(s, l, err.service != 0 ? err.service : UNAUTHORIZED,
+		hub_amqp_turn_away(s, l, err.service != 0 ? err.service : UNAUTHORIZED,
 		    err.code != 0 ? err.text : "no token for this device was put before");
 		return;
 	}
 	place = kind == HUB_AMQP_EVENTS ? &p->events : &p->bound;
 	if (*place != NULL || l->receiver != (kind == HUB_AMQP_EVENTS)) {
-		turn_away(s, l, BAD, "there is such a link already, or it goes the wrong way");
+		hub_amqp_turn_away(s, l, BAD, "there is such a link already, or it goes the wrong way");
 		return;
 	}
 	l->owner = p;
-	accept(s, l, place);
 	p->wanted = 1;
+	hub_amqp_take(s, l, place);
 }
 
 static const char *
@@ -134,17 +143,6 @@ path_of(const char *address)
 	const char *host = strstr(address, "://");
 
 	return host == NULL ? address : host + 3 + strcspn(host + 3, "/");
-}
-
-static void
-attach_owner(struct session *s, struct amqp_link *l)
-{
-	if (side(s)->owner_until <= s->e->now.wall)
-		turn_away(s, l, UNAUTHORIZED, "no token of a policy was put before");
-	else if (side(s)->orders != NULL || !l->receiver)
-		turn_away(s, l, BAD, "there is such a link already, or it goes the wrong way");
-	else
-		accept(s, l, &side(s)->orders);
 }
 
 static void
@@ -157,16 +155,13 @@ attached(struct session *s, struct amqp_link *l)
 	int kind;
 
 	if (strcmp(address, "$cbs") == 0)
-		accept(s, l, l->receiver ? &side(s)->cbs_asked : &side(s)->cbs_answers);
-	else if (str_eqi(path, HUB_AMQP_TO_DEVICES))
-		attach_owner(s, l);
-	else if (str_eqi(path, "/messages/servicebound/feedback") && side(s)->owner_until > s->e->now.wall &&
-		 !l->receiver)
-		accept(s, l, &side(s)->feedback);
+		hub_amqp_take(s, l, l->receiver ? &side(s)->cbs_asked : &side(s)->cbs_answers);
+	else if (owner_attach(s, l, path))
+		return;
 	else if ((kind = hub_amqp_get_address(address, &who, &err)) < 0)
-		turn_away(s, l, NO_ADDRESS, "the hub has no such address");
+		hub_amqp_turn_away(s, l, NO_ADDRESS, "the hub has no such address");
 	else if (who.module[0] != '\0')
-		turn_away(s, l, NO_MODULE, "modules are not emulated");
+		hub_amqp_turn_away(s, l, NO_MODULE, "modules are not emulated");
 	else
 		attach_device(s, l, &who, (enum hub_amqp_link)kind);
 }
@@ -220,16 +215,42 @@ take_token(struct session *s, const struct amqp_put_token *t, struct hf_error *e
 	hub_who_fini(&who);
 }
 
+/* Some clients ask before they give the link for the answer any credit. */
+static void
+say_answers(struct session *s)
+{
+	struct amqp_side *own = side(s);
+	struct buf *first = own->cbs_said;
+
+	while (own->cbs_waiting > 0 && own->cbs_answers != NULL &&
+	       amqp_may_send(&s->amqp, own->cbs_answers) > 0) {
+		if (amqp_send(&s->amqp, own->cbs_answers, buf_data(first), buf_size(first), NULL) < 0) {
+			session_end(s, "the answer could not be written");
+			return;
+		}
+		buf_free(first);
+		memmove(first, first + 1, --own->cbs_waiting * sizeof(*first));
+		memset(first + own->cbs_waiting, 0, sizeof(*first));
+	}
+}
+
+static int
+status_of(const struct hf_error *err)
+{
+	if (err->code == 0)
+		return 200;
+	return err->status != 0 ? err->status : 500;
+}
+
 /* The request is settled before it is answered: some clients take it for failed otherwise. */
 static void
 put_token(struct session *s, const struct amqp_event *ev)
 {
-	struct amqp_link *answers = side(s)->cbs_answers;
+	struct amqp_side *own = side(s);
 	struct hf_error err = { 0 };
 	struct amqp_put_token t;
-	struct buf text = { 0 };
 
-	if (answers == NULL || amqp_may_send(&s->amqp, answers) == 0) {
+	if (own->cbs_waiting == CBS_WAITING) {
 		(void)amqp_settle(&s->amqp, ev->link, ev->delivery, AMQP_RELEASED);
 		return;
 	}
@@ -241,14 +262,11 @@ put_token(struct session *s, const struct amqp_event *ev)
 		log_line(&s->e->log, "the hub refused a token for %.200s over AMQP: %s (%d)", t.name,
 		    err.text, err.service);
 	if (amqp_settle(&s->amqp, ev->link, ev->delivery, AMQP_ACCEPTED) < 0 ||
-	    cbs_put_reply(&text, &t.id,
-		err.code == 0	  ? 200
-		: err.status != 0 ? err.status
-				  : 500,
-		err.code == 0 ? "OK" : err.text) < 0 ||
-	    amqp_send(&s->amqp, answers, buf_data(&text), buf_size(&text), NULL) < 0)
-		session_end(s, "the answer could not be written");
-	buf_free(&text);
+	    cbs_put_reply(&own->cbs_said[own->cbs_waiting++], &t.id, status_of(&err),
+		err.code == 0 ? "OK" : err.text) < 0)
+		session_end(s, "out of memory");
+	else
+		say_answers(s);
 }
 
 /* telemetry */
@@ -304,8 +322,8 @@ take_batch(struct intake *in, const struct amqp_event *ev)
 	return r < 0 ? r : hub_amqp_get_batch(ev->bytes.p, ev->bytes.len, store, in, &in->err);
 }
 
-static void
-reject(struct session *s, const struct amqp_event *ev, const struct hf_error *err)
+void
+hub_amqp_reject(struct session *s, const struct amqp_event *ev, const struct hf_error *err)
 {
 	int service = err->service != 0 ? err->service : err->code == HF_ERR_PROTOCOL ? BAD : BROKEN;
 	struct buf text = { 0 };
@@ -324,32 +342,7 @@ event(struct session *s, struct peer *p, const struct amqp_event *ev)
 	int r = ev->format == HUB_AMQP_BATCH ? take_batch(&in, ev) : take_one(&in, ev);
 
 	if (r < 0)
-		reject(s, ev, &in.err);
-	else
-		(void)amqp_settle(&s->amqp, ev->link, ev->delivery, AMQP_ACCEPTED);
-	(void)amqp_credit(&s->amqp, ev->link, 1);
-}
-
-/* The owner's message to a device. */
-static void
-order(struct session *s, const struct amqp_event *ev)
-{
-	struct hf_error err = { 0 };
-	struct hub_who who = { 0 };
-	struct buf body = { 0 };
-	struct hub_c2d c;
-	int r = hub_amqp_get_c2d(ev->bytes.p, ev->bytes.len, &c, &body, &err);
-
-	if (r == 0) {
-		if (side(s)->owner_until <= s->e->now.wall)
-			r = refuse(&err, EXPIRED, "the policy's token has expired");
-		else if ((r = hub_amqp_get_to(c.message.to != NULL ? c.message.to : "", &who, &err)) == 0)
-			r = c2d_put(s->e, side(s)->hub, who.device, &c, &err);
-		hub_c2d_fini(&c);
-	}
-	buf_free(&body);
-	if (r < 0)
-		reject(s, ev, &err);
+		hub_amqp_reject(s, ev, &in.err);
 	else
 		(void)amqp_settle(&s->amqp, ev->link, ev->delivery, AMQP_ACCEPTED);
 	(void)amqp_credit(&s->amqp, ev->link, 1);
@@ -358,9 +351,9 @@ order(struct session *s, const struct amqp_event *ev)
 static void
 detached(struct session *s, const struct amqp_link *l)
 {
-	struct amqp_link **own[] = { &side(s)->cbs_asked, &side(s)->cbs_answers, &side(s)->orders,
-		&side(s)->feedback };
+	struct amqp_link **own[] = { &side(s)->cbs_asked, &side(s)->cbs_answers };
 
+	owner_detached(s, l);
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
 		if (*own[i] == l)
 			*own[i] = NULL;
@@ -385,7 +378,7 @@ message(struct session *s, const struct amqp_event *ev)
 		put_token(s, ev);
 		(void)amqp_credit(&s->amqp, ev->link, 1);
 	} else if (ev->link == side(s)->orders)
-		order(s, ev);
+		owner_order(s, ev);
 	else if (p != NULL)
 		event(s, p, ev);
 }
@@ -403,11 +396,17 @@ hub_amqp_event(struct session *s, const struct amqp_event *ev)
 		message(s, ev);
 		return;
 	case AMQP_SETTLED:
-		peer_settled(s, ev);
+		if (ev->link == side(s)->feedback)
+			owner_settled(s, ev);
+		else
+			peer_settled(s, ev);
 		return;
 	case AMQP_CREDIT:
 		for (p = side(s)->peers; p != NULL; p = p->next)
 			p->wanted |= p->bound == ev->link;
+		if (ev->link == side(s)->cbs_answers)
+			say_answers(s);
+		side(s)->feedback_wanted |= ev->link == side(s)->feedback;
 		return;
 	case AMQP_DETACHED:
 		detached(s, ev->link);

@@ -29,8 +29,8 @@ peer_give_back(struct session *s, struct peer *p)
 	p->lents = 0;
 }
 
-static void
-detach(struct session *s, struct amqp_link *l, int service, const char *why)
+void
+peer_detach(struct session *s, struct amqp_link *l, int service, const char *why)
 {
 	struct buf text = { 0 };
 	const char *word = amqp_condition(&text, service, why);
@@ -52,18 +52,20 @@ drop(struct session *s, struct peer *p, int service, const char *why)
 	log_line(&s->e->log, "hub %s, device %s, over AMQP: %s (%d)", p->admission.hub, p->admission.device,
 	    why, service);
 	peer_give_back(s, p);
-	detach(s, p->events, service, why);
-	detach(s, p->bound, service, why);
+	peer_detach(s, p->events, service, why);
+	peer_detach(s, p->bound, service, why);
 	free(p);
 }
 
 void
 hub_amqp_replace(struct session *s, const char *hub, const char *device)
 {
-	struct peer *p = s->role == HUB_AMQP ? peer_find(s, device) : NULL;
+	struct peer *p = s->amqp_side != NULL ? peer_find(s, device) : NULL;
 
-	if (p != NULL && str_eqi(p->admission.hub, hub))
-		drop(s, p, NEWER, "the same device has connected anew");
+	if (p == NULL || !str_eqi(p->admission.hub, hub))
+		return;
+	drop(s, p, NEWER, "the same device has connected anew");
+	session_wake(s);
 }
 
 /* A device has one connection: the newest. */
@@ -165,19 +167,23 @@ offer(struct session *s, struct peer *p)
 	while (r == 1 && p->lents < PEER_LENT && amqp_may_send(&s->amqp, p->bound) > 0 &&
 	       buf_size(&s->engine.out) <= ENGINE_HIGH)
 		r = lend(s, p, &err);
-	if (r < 0)
-		session_end(s, "%s", err.text);
 	p->wanted = r == 1;
 	p->wanted_at = c2d_next(s->e, &p->admission);
+	if (r < 0)
+		session_end(s, "%s", err.text); /* and the peer with it */
+}
+
+enum hub_answer
+peer_answer(enum amqp_outcome outcome)
+{
+	if (outcome == AMQP_ACCEPTED)
+		return HUB_COMPLETE;
+	return outcome == AMQP_REJECTED ? HUB_REJECT : HUB_ABANDON;
 }
 
 void
 peer_settled(struct session *s, const struct amqp_event *ev)
 {
-	static const enum hub_answer answer[] = { [AMQP_ACCEPTED] = HUB_COMPLETE,
-		[AMQP_REJECTED] = HUB_REJECT,
-		[AMQP_RELEASED] = HUB_ABANDON,
-		[AMQP_MODIFIED] = HUB_ABANDON };
 	struct peer *p = side(s)->peers;
 	struct hf_error err = { 0 };
 	size_t i = 0;
@@ -188,11 +194,11 @@ peer_settled(struct session *s, const struct amqp_event *ev)
 		i++;
 	if (p == NULL || i == p->lents)
 		return;
-	if (c2d_settle(s->e, &p->admission, p->lent[i].lock, answer[ev->outcome], &err) < 0 &&
-	    err.code == HF_ERR_IO)
-		session_end(s, "%s", err.text);
+	(void)c2d_settle(s->e, &p->admission, p->lent[i].lock, peer_answer(ev->outcome), &err);
 	forget(p, i);
 	p->wanted = 1;
+	if (err.code == HF_ERR_IO)
+		session_end(s, "%s", err.text); /* and the peer with it */
 }
 
 /* the turn */
@@ -203,7 +209,8 @@ hub_amqp_check(struct session *s)
 	int64_t version = registry_version(s->e->registry);
 	struct peer *next;
 
-	for (struct peer *p = side(s)->peers; p != NULL; p = next) {
+	owner_check(s);
+	for (struct peer *p = side(s)->peers; p != NULL && !s->over; p = next) {
 		next = p->next;
 		if (s->e->now.wall >= p->admission.until)
 			drop(s, p, EXPIRED, "its token has expired");
@@ -217,8 +224,13 @@ hub_amqp_check(struct session *s)
 void
 hub_amqp_offer(struct session *s)
 {
-	for (struct peer *p = side(s)->peers; p != NULL && !s->over; p = p->next)
+	struct peer *next;
+
+	for (struct peer *p = side(s)->peers; p != NULL && !s->over; p = next) {
+		next = p->next;
 		offer(s, p);
+	}
+	owner_offer(s);
 }
 
 void
@@ -226,6 +238,7 @@ hub_amqp_lost(struct session *s)
 {
 	struct peer *p;
 
+	owner_lost(s);
 	while ((p = side(s)->peers) != NULL) {
 		side(s)->peers = p->next;
 		peer_give_back(s, p);
@@ -247,7 +260,7 @@ int64_t
 hub_amqp_deadline(const struct session *s)
 {
 	const struct moment *now = &s->e->now;
-	int64_t at = NEVER;
+	int64_t at = owner_deadline(s);
 
 	for (struct peer *p = side(s)->peers; p != NULL; p = p->next) {
 		if (p->admission.until != INT64_MAX)

@@ -16,6 +16,14 @@ session_wake_device(struct emulator *e, const char *hub, const char *device)
 	}
 }
 
+void
+session_wake_owner(struct emulator *e, const char *hub)
+{
+	for (struct session *s = e->sessions; s != NULL; s = s->next)
+		if (hub_amqp_wake_owner(s, hub))
+			session_wake(s);
+}
+
 static void
 forget(struct session *s, size_t at)
 {

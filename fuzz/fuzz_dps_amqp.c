@@ -85,7 +85,10 @@ put_token(const uint8_t *p, size_t n)
 		must(cbs_get_reply(buf_data(&b), buf_size(&b), &id, &status, description, sizeof(description),
 			 &err) == (t.id.type == AMQP_UINT ? 0 : HF_ERR_PROTOCOL));
 	}
+	buf_clear(&b);
+	must(cbs_put(&b, n, "hub/devices/d", "token") == 0);
 	err_clear(&err);
+	must(cbs_get(buf_data(&b), buf_size(&b), &t, &err) == 0 && t.id.u == n);
 	(void)cbs_get_reply(p, n, &id, &status, description, sizeof(description), &err);
 	buf_free(&b);
 }

@@ -64,8 +64,8 @@ struct hf_error {
  *	id-scope	the DPS instance, such as 0ne00000000
  *	endpoint	HOST[:PORT] of DPS; global.azure-devices-provisioning.net when not set
  *	connect		HOST:PORT=ADDR:PORT[,...]: where to really connect for HOST:PORT
- *	transport	how to talk to DPS and to the hub: mqtt (the default), mqtt-ws (MQTT in a WebSocket) or http, or several of them,
- *			such as mqtt,mqtt-ws: then each is tried in turn. To DPS, for a TPM, http is the default, since it takes no
+ *	transport	how to talk to DPS and to the hub: mqtt (the default), amqp, mqtt-ws and amqp-ws (in a WebSocket) or http, or
+ *			several of them, such as mqtt,mqtt-ws: then each is tried in turn. To DPS, for a TPM, http is the default, since it takes no
  *			TPM over MQTT
  *	hub-transport	another one to the hub
  *	poll		seconds between two questions for messages, over HTTPS; 1500 when not set

@@ -322,9 +322,8 @@ dps_settings(struct hf *h)
 	d->payload = s->payload;
 	d->trust = s->trust;
 	d->state = s->state;
-	transports(&d->transports, s->transport != NULL	     ? s->transport
-				   : h->hsm->kind == HSM_TPM ? "http"
-							     : "mqtt");
+	transports(
+	    &d->transports, s->transport != NULL ? s->transport : transport_usual(h->hsm->kind == HSM_TPM));
 	d->early = s->early != NULL;
 	d->timeout_ms = (s->timeout != NULL ? atoll(s->timeout) : 60) * 1000;
 	d->seed = seed();
@@ -367,7 +366,7 @@ hub_begin(struct hf *h, const char *hub, const char *device, const struct dps_st
 	dps_settings(h);
 	transports(&s.transports, h->set.hub_transport != NULL ? h->set.hub_transport
 				  : h->set.transport != NULL   ? h->set.transport
-							       : "mqtt");
+							       : transport_usual(0));
 	s.dps = h->set.id_scope != NULL ? &h->dps_set : NULL;
 	if (hub_client_new(&h->hub, &s, &h->device, h->hsm, &h->net, h->work, &h->log, clock_now(), &h->err) <
 	    0)

@@ -14,6 +14,12 @@ write_log(void *ctx, const char *line)
 	buf_fmt(log, "%s\n", line);
 }
 
+enum session_kind
+emu_kind(uint16_t port)
+{
+	return port == 443 ? SESSION_HTTP : port == 5671 ? SESSION_AMQP : SESSION_MQTT;
+}
+
 static int
 serve(struct emu *m, struct stream *end, uint16_t port, struct hf_error *err)
 {
@@ -21,7 +27,7 @@ serve(struct emu *m, struct stream *end, uint16_t port, struct hf_error *err)
 
 	if (!m->plain && tls_open(&end, m->tls, end, NULL, NULL, err) < 0)
 		return err->code;
-	return session_new(&s, &m->e, port == 443 ? SESSION_HTTP : SESSION_MQTT, end, err);
+	return session_new(&s, &m->e, emu_kind(port), end, err);
 }
 
 static int

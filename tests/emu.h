@@ -1,7 +1,7 @@
 /*
  * The emulator inside a test: no sockets, no process, a clock that stands still until the test moves it. A device is made to
  * talk to it by giving it `net` in the place of the real one; every connection that it opens is a pair in memory, whose other
- * end is a session here (port 443: HTTPS, any other: MQTT), in TLS, and in a WebSocket where one is dialled.
+ * end is a session here (port 443: HTTPS, 5671: AMQP, any other: MQTT), in TLS, and in a WebSocket where one is dialled.
  */
 #ifndef TESTS_EMU_H
 #define TESTS_EMU_H
@@ -27,6 +27,7 @@ struct emu {
 	int opened;	     /* how many there were */
 };
 /* dir: an empty folder of the test's. NULL: it could not be made, and standard error says why. */
+enum session_kind emu_kind(uint16_t port);
 struct emu *emu_new(const char *dir);
 void emu_free(struct emu *);
 int emu_turn(struct emu *); /* one turn, at emu->now; 1: something moved (handshakes do not count) */

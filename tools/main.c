@@ -62,7 +62,7 @@ static const struct option_row {
 	{ "endpoint", "HOST[:PORT]", TALK, "DPS; global.azure-devices-provisioning.net" },
 	{ "connect", "HOST:PORT=ADDR:PORT", TALK, "where to really connect for HOST:PORT" },
 	{ "transport", "NAME[,NAME]...", TALK,
-	    "mqtt, mqtt-ws, http, to be tried in turn: mqtt; to DPS for a TPM: http" },
+	    "mqtt, mqtt-ws, amqp, amqp-ws, http, to be tried in turn: mqtt; to DPS for a TPM: http" },
 	{ "hub-transport", "NAME[,NAME]...", TALK, "another one to the hub" },
 	{ "poll", "SECONDS", TALK, "HTTPS: how often the hub is asked for messages; 1500" },
 	{ "proxy", "http://HOST[:PORT]", TALK, "an HTTP proxy; or https_proxy, no_proxy" },

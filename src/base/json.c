@@ -78,18 +78,21 @@ put_quoted(struct buf *b, const char *s, size_t n)
 		return HF_ERR_MEMORY;
 	*d++ = '"';
 	for (; n > 0; n--, s++) {
+		if ((uint8_t)*s >= ' ' && *s != '"' && *s != '\\') {
+			*d++ = (uint8_t)*s;
+			continue;
+		}
 		for (e = shorts; *e != '\0' && *e != *s; e += 2)
 			;
 		if (*e != '\0') {
 			*d++ = '\\';
 			*d++ = (uint8_t)e[1];
-		} else if ((uint8_t)*s < ' ') {
+		} else {
 			memcpy(d, "\\u00", 4);
 			d[4] = (uint8_t)hex[*s >> 4];
 			d[5] = (uint8_t)hex[*s & 15];
 			d += 6;
-		} else
-			*d++ = (uint8_t)*s;
+		}
 	}
 	*d++ = '"';
 	buf_add(b, (size_t)(d - start));

@@ -216,7 +216,8 @@ key_export(void *key, int selection, OSSL_CALLBACK *fn, void *arg)
 
 	if (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY)
 		return 0;
-	if (EVP_PKEY_todata(((struct remote *)key)->signer->pub, EVP_PKEY_PUBLIC_KEY, &params) != 1)
+	if (EVP_PKEY_todata(((struct remote *)key)->signer->pub, EVP_PKEY_PUBLIC_KEY, &params) != 1 ||
+	    params == NULL) /* it says yes, and has run out of memory */
 		return 0;
 	ok = fn(params, arg);
 	OSSL_PARAM_free(params);

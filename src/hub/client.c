@@ -1,9 +1,8 @@
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/str.h"
 #include "hub/hub_client.h"
-#include "way.h"
+#include "held.h"
 
 #define TOKEN_LIFE 3600
 #define ROUNDS	   32 /* of one step; then the loop has its turn */
@@ -12,18 +11,6 @@ struct told {
 	enum hub_happened what;
 	uint64_t tag;
 	struct hf_error *err; /* of HUB_SETTLED; NULL: none */
-};
-
-/* A cloud-to-device message that is not settled yet. */
-struct held {
-	struct held *next;
-	uint64_t tag, delivery;
-	unsigned life;	      /* the conversation in which it came */
-	int answers, locks;   /* of the way that it came by */
-	enum hub_answer done; /* what the application says of it; 0: nothing yet */
-	int said;	      /* the hub was told */
-	struct hub_c2d c2d;
-	struct buf body;
 };
 
 struct hub_client {
@@ -40,8 +27,7 @@ struct hub_client {
 	struct line line;
 	struct hub_way *way; /* while the line is not closed */
 	unsigned life;
-	struct held *held; /* in the order in which they came */
-	uint64_t last_tag;
+	struct helds held;
 	long wanted; /* messages; HUB_ANY */
 	int64_t poll_at, flush_at;
 	size_t alone;
@@ -166,20 +152,11 @@ hang_up(struct hub_client *c)
 	c->flush_at = NEVER;
 }
 
-static void
-held_free(struct held *r)
-{
-	hub_c2d_fini(&r->c2d);
-	buf_free(&r->body);
-	free(r);
-}
-
 void
 hub_client_free(struct hub_client *c)
 {
 	const struct hf_error *why;
 	uint64_t tag;
-	struct held *r;
 
 	if (c == NULL)
 		return;
@@ -192,10 +169,7 @@ hub_client_free(struct hub_client *c)
 	tls_conf_free(c->tls);
 	for (c->over = 0; hub_client_next(c, &tag, &why) != HUB_NOTHING;)
 		;
-	while ((r = c->held) != NULL) {
-		c->held = r->next;
-		held_free(r);
-	}
+	held_fini(&c->held);
 	buf_free(&c->told);
 	free(c);
 }
@@ -206,14 +180,6 @@ down(struct hub_client *c)
 	if (c->up)
 		tell(c, HUB_DISCONNECTED, 0);
 	c->up = 0;
-}
-
-/* What was said on a line that is gone and not confirmed is said again; if that helps no more, it is told. */
-static void
-held_lost(struct hub_client *c)
-{
-	for (struct held *r = c->held; r != NULL; r = r->next)
-		r->said = 0;
 }
 
 static int dial(struct hub_client *c, struct moment now);
@@ -228,7 +194,7 @@ lost(struct hub_client *c, const struct hf_error *why, struct moment now)
 	if (why != NULL)
 		e = *why;
 	hang_up(c);
-	held_lost(c);
+	held_lost(&c->held);
 	if (why != NULL && opening && line_failed(&c->line, &e)) {
 		hub_device_waits(c->device, now);
 		if (dial(c, now) < 0)
@@ -248,7 +214,7 @@ refused(struct hub_client *c, const struct hf_error *why, struct moment now)
 	struct hf_error e = *why;
 
 	hang_up(c);
-	held_lost(c);
+	held_lost(&c->held);
 	log_line(c->log, "%s", e.text);
 	hub_device_refused(c->device, &e, now);
 	down(c);
@@ -306,57 +272,26 @@ opened(struct hub_client *c, struct moment now)
 static int
 came(struct hub_client *c, struct hub_way_event *ev)
 {
-	struct held *r, **end = &c->held;
+	struct held *r;
 
-	if (c->wanted == 0 || (r = calloc(1, sizeof(*r))) == NULL) {
+	if (c->wanted == 0) {
 		hub_c2d_fini(&ev->c2d);
-		return c->wanted != 0 ? HF_ERR_MEMORY : 0;
+		return 0;
 	}
 	c->wanted -= c->wanted > 0;
-	r->c2d = ev->c2d;
-	if (buf_put(&r->body, ev->c2d.message.body, ev->c2d.message.len) < 0) {
-		held_free(r);
+	if ((r = held_add(&c->held, ev, c->way, c->life)) == NULL)
 		return HF_ERR_MEMORY;
-	}
-	r->c2d.message.body = buf_data(&r->body);
-	r->tag = ++c->last_tag;
-	r->delivery = ev->delivery;
-	r->life = c->life;
-	r->answers = c->way->answers;
-	r->locks = c->way->locks;
-	while (*end != NULL)
-		end = &(*end)->next;
-	*end = r;
 	tell(c, HUB_C2D, r->tag);
 	return 0;
 }
 
 static void
-settled(struct hub_client *c, struct held **at, const struct hf_error *why)
+settled(struct hub_client *c, struct held *r, const struct hf_error *why)
 {
-	struct held *r = *at;
-
-	*at = r->next;
+	if (r == NULL)
+		return;
 	tell_why(c, HUB_SETTLED, r->tag, why);
-	held_free(r);
-}
-
-/* Does its delivery have a name in this conversation? */
-static int
-is_here(const struct hub_client *c, const struct held *r)
-{
-	return r->locks ? c->way->locks : r->life == c->life;
-}
-
-static void
-settled_by_hub(struct hub_client *c, const struct hub_way_event *ev)
-{
-	struct held **at = &c->held;
-
-	while (*at != NULL && ((*at)->delivery != ev->delivery || !is_here(c, *at) || !(*at)->said))
-		at = &(*at)->next;
-	if (*at != NULL)
-		settled(c, at, &ev->err);
+	held_remove(&c->held, r);
 }
 
 static void
@@ -373,7 +308,7 @@ static void
 sleep_well(struct hub_client *c)
 {
 	hang_up(c);
-	held_lost(c);
+	held_lost(&c->held);
 	hub_device_sleeps(c->device);
 }
 
@@ -413,7 +348,7 @@ happened(struct hub_client *c, struct hub_way_event *ev, struct moment now)
 	case HUB_WAY_C2D:
 		return came(c, ev);
 	case HUB_WAY_SETTLED:
-		settled_by_hub(c, ev);
+		settled(c, held_answered(&c->held, ev->delivery, c->life), &ev->err);
 		return 0;
 	default:
 		acked(c, ev, now);
@@ -585,36 +520,39 @@ say(struct hub_client *c, struct moment now)
 	return rc;
 }
 
-/* Can it be settled in this conversation, or in one to come? */
+/* Tells the hub what the application says of one of its messages. 1: something was done. */
 static int
-reachable(const struct hub_client *c, const struct held *r)
-{
-	return c->way == NULL ? r->locks : is_here(c, r);
-}
-
-/* Tells the hub what the application says of its messages. 1: something was done. */
-static int
-settle_held(struct hub_client *c)
+answer(struct hub_client *c, struct held *r)
 {
 	struct hf_error gone = { 0 };
-	struct held **at = &c->held, *r;
-	int did = 0;
 
-	err_set(&gone, HF_ERR_NET,
-	    "the connection on which the message came is gone; the hub will deliver it again");
-	while ((r = *at) != NULL) {
-		if (r->done && !r->said && !reachable(c, r)) {
-			settled(c, at, &gone);
-			did = 1;
-			continue;
-		}
-		if (r->done && !r->said && c->line.state == LINE_READY) {
-			if (c->way->ops->settle(c->way, r->delivery, &r->c2d, r->done) < 0)
-				return HF_ERR_MEMORY;
-			r->said = did = 1;
-		} else if (r->done && !r->said)
-			did |= hub_device_wake(c->device);
-		at = &r->next;
+	if (!r->done || r->said)
+		return 0;
+	if (!held_reachable(r, c->way, c->life)) {
+		err_set(&gone, HF_ERR_NET,
+		    "the connection on which the message came is gone; the hub will deliver it again");
+		settled(c, r, &gone);
+		return 1;
+	}
+	if (c->line.state != LINE_READY)
+		return hub_device_wake(c->device);
+	if (c->way->ops->settle(c->way, r->delivery, &r->c2d, r->done) < 0)
+		return HF_ERR_MEMORY;
+	r->life = c->life;
+	return r->said = 1;
+}
+
+static int
+answer_all(struct hub_client *c)
+{
+	struct held *next;
+	int did = 0, rc;
+
+	for (struct held *r = c->held.first; r != NULL; r = next) {
+		next = r->next;
+		if ((rc = answer(c, r)) < 0)
+			return rc;
+		did |= rc;
 	}
 	return did;
 }
@@ -674,7 +612,7 @@ obey_all(struct hub_client *c, struct moment now)
 
 	while ((rc = obey(c, now)) > 0 && ++did < HUB_WINDOW)
 		;
-	if (rc >= 0 && !c->over && (rc = settle_held(c)) > 0)
+	if (rc >= 0 && !c->over && (rc = answer_all(c)) > 0)
 		did++;
 	if (rc >= 0 && !c->over && (rc = flush(c, now)) > 0)
 		did++;
@@ -746,20 +684,10 @@ hub_client_wants(const struct hub_client *c)
 	return c->wanted;
 }
 
-static struct held *
-find(const struct hub_client *c, uint64_t tag)
-{
-	struct held *r = c->held;
-
-	while (r != NULL && r->tag != tag)
-		r = r->next;
-	return r;
-}
-
 const struct hub_c2d *
 hub_client_c2d(const struct hub_client *c, uint64_t tag)
 {
-	const struct held *r = find(c, tag);
+	const struct held *r = held_find(&c->held, tag);
 
 	return r != NULL ? &r->c2d : NULL;
 }
@@ -767,14 +695,5 @@ hub_client_c2d(const struct hub_client *c, uint64_t tag)
 int
 hub_client_settle(struct hub_client *c, uint64_t tag, enum hub_answer how, struct hf_error *e)
 {
-	struct held *r = find(c, tag);
-
-	if (r == NULL || r->done)
-		return err_set(
-		    e, HF_ERR_ARGS, "no cloud-to-device message waits to be settled under tag %" PRIu64, tag);
-	if (how != HUB_COMPLETE && !r->answers)
-		return err_set(e, HF_ERR_UNSUPPORTED,
-		    "a message that came over MQTT can only be completed; one that is not settled comes again after a while");
-	r->done = how;
-	return 0;
+	return held_settle(&c->held, tag, how, e);
 }

@@ -37,7 +37,7 @@ check_topic(const struct hub_event *v, struct hf_error *e)
 	size_t n;
 	int rc = 0;
 
-	if (hub_event_size(v) - v->len < TOPIC_MAX / 8)
+	if (!HF_MQTT || hub_event_size(v) - v->len < TOPIC_MAX / 8)
 		return 0;
 	rc = hub_mqtt_put_topic(&topic, "", v);
 	n = buf_size(&topic) + DEVICE_MAX;

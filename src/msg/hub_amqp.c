@@ -473,9 +473,9 @@ hub_amqp_get_c2d(const void *p, size_t n, struct hub_c2d *c, struct buf *body, s
 static const struct {
 	int service;
 	const char *condition;
-} conditions[] = { { 403002, "amqp:resource-limit-exceeded" }, { 403004, "amqp:resource-limit-exceeded" },
-	{ 412002, "com.microsoft:message-lock-lost" }, { 401, "amqp:unauthorized-access" },
-	{ 403, "amqp:unauthorized-access" }, { 404, "amqp:not-found" },
+} conditions[] = { { 400027, "amqp:link:detach-forced" }, { 403002, "amqp:resource-limit-exceeded" },
+	{ 403004, "amqp:resource-limit-exceeded" }, { 412002, "com.microsoft:message-lock-lost" },
+	{ 401, "amqp:unauthorized-access" }, { 403, "amqp:unauthorized-access" }, { 404, "amqp:not-found" },
 	{ 412, "com.microsoft:precondition-failed" }, { 413, "amqp:link:message-size-exceeded" },
 	{ 429, "com.microsoft:device-container-throttled" }, { 501, "amqp:not-implemented" },
 	{ 503, "com.microsoft:timeout" }, { 500, "amqp:internal-error" },

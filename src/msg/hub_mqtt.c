@@ -192,37 +192,6 @@ hub_mqtt_put_topic(struct buf *b, const char *device, const struct hub_event *ev
 	return put_topic(b, device, EVENTS, ev, &first);
 }
 
-/* How many bytes the UTF-8 character at the start of p has; 0: none, or NUL. */
-static size_t
-character(const uint8_t *p, size_t n)
-{
-	static const uint32_t least[] = { 0, 1, 0x80, 0x800, 0x10000 };
-	size_t len = p[0] < 0x80 ? 1 : p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2, i;
-	uint32_t c = len == 1 ? p[0] : p[0] & (0x7fu >> len);
-
-	if (len > n || (p[0] & 0xc0) == 0x80 || p[0] > 0xf4)
-		return 0;
-	for (i = 1; i < len; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (p[i] & 0x3f);
-	}
-	return c < least[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) ? 0 : len;
-}
-
-int
-hub_is_text(const char *s, size_t n)
-{
-	const uint8_t *p = (const uint8_t *)s;
-	size_t len;
-
-	for (; n > 0; p += len, n -= len) {
-		if ((len = character(p, n)) == 0)
-			return 0;
-	}
-	return 1;
-}
-
 /* Decodes into an emptied buffer, lent as a string. Clients that do not encode send lone percent signs: they stay. */
 static char *
 decode(struct buf *b, const char *p, size_t n, struct hf_error *e)

@@ -17,6 +17,7 @@ struct transports { /* in the order in which they are tried */
 };
 /* "amqp,amqp-ws". HF_ERR_ARGS: a name that is not known, or comes twice, or none; HF_ERR_UNSUPPORTED: not in this build. */
 int transports_get(struct transports *, const char *names, struct hf_error *);
+const char *transport_usual(int tpm);	    /* when none is named; tpm: to DPS, which takes none over MQTT */
 const char *transport_name(enum transport); /* "amqp-ws" */
 int transport_is_mqtt(enum transport);	    /* in a WebSocket or not */
 int transport_is_amqp(enum transport);

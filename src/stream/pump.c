@@ -147,7 +147,8 @@ pump_step(struct pump *p, int64_t now_ms)
 		push(p);
 		return r;
 	}
-	if (p->want_out == STREAM_WANT_READ) /* a handshake: what it waited for may have come with that read */
+	if (p->want_out ==
+	    STREAM_WANT_READ) /* a handshake: what it waited for may have come with that read */
 		wrote |= push(p);
 	return wrote || r ? 1 : verdict(p);
 }

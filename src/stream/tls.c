@@ -307,7 +307,7 @@ tls_version(struct stream *s)
 int
 tls_resumed(struct stream *s)
 {
-	return tls_ready(s) && SSL_session_reused(((struct tls *)s)->core->ssl);
+	return s->ops == &tls_ops && tls_ready(s) && SSL_session_reused(((struct tls *)s)->core->ssl);
 }
 
 /* On a server OpenSSL keeps the leaf apart. */

@@ -56,15 +56,13 @@ bio_write(BIO *b, const char *p, int n)
 	return n;
 }
 
+/* No BIO_CTRL_EOF: OpenSSL would send an alert, and a server would forget the session; an end without a goodbye is told by `eof`. */
 static long
 bio_ctrl(BIO *b, int cmd, long num, void *ptr)
 {
-	const struct tls_core *c = BIO_get_data(b);
-
+	(void)b;
 	(void)num;
 	(void)ptr;
-	if (cmd == BIO_CTRL_EOF)
-		return c->eof;
 	return cmd == BIO_CTRL_FLUSH;
 }
 

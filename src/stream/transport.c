@@ -16,6 +16,15 @@ transport_row(enum transport t)
 	return &rows[t - 1];
 }
 
+/* The first that this build has. */
+const char *
+transport_usual(int tpm)
+{
+	if (tpm)
+		return HF_HTTP ? "http" : HF_AMQP ? "amqp" : "mqtt";
+	return HF_MQTT ? "mqtt" : HF_AMQP ? "amqp" : "http";
+}
+
 const char *
 transport_name(enum transport t)
 {

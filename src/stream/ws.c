@@ -43,6 +43,7 @@ struct ws {
 	int no_memory;	     /* a callback's */
 	int inside;	     /* a message that is not over */
 	uint64_t got;	     /* bytes of the frame that is coming */
+	size_t owed;	     /* of the frame in out: bytes that are not yet told to be written */
 	int farewell;	     /* a close frame was put into out */
 	int ended;	     /* theirs has come */
 	size_t idle;	     /* bytes since the read began */
@@ -400,6 +401,7 @@ ws_read(struct stream *s, void *dst, size_t n)
 	return (ssize_t)n;
 }
 
+/* Bytes count as written once their whole frame has gone, so that who closes then has lost none; until then they are to be offered again. */
 static ssize_t
 ws_write(struct stream *s, const void *src, size_t n)
 {
@@ -412,13 +414,18 @@ ws_write(struct stream *s, const void *src, size_t n)
 		err_set(&w->s.err, HF_ERR_NET, "%s has closed the WebSocket", w->peer);
 	if (w->s.err.code != 0)
 		return STREAM_ERR;
-	if ((r = flush(w)) < 0)
+	r = flush(w);
+	if (r == 0 && w->owed == 0) {
+		w->owed = n < FRAME_MAX ? n : FRAME_MAX;
+		if (put_frame(w, WSLAY_BINARY_FRAME, src, w->owed) < 0)
+			return STREAM_ERR;
+		r = flush(w);
+	}
+	if (r < 0)
 		return w->lost ? fail(w, &w->under->err) : r;
-	n = n < FRAME_MAX ? n : FRAME_MAX;
-	if (put_frame(w, WSLAY_BINARY_FRAME, src, n) < 0)
-		return STREAM_ERR;
-	flush(w);
-	return (ssize_t)n;
+	r = (ssize_t)w->owed;
+	w->owed = 0;
+	return r;
 }
 
 static void

@@ -160,8 +160,8 @@ run_emulator(const char *data, int out)
 	dup2(out, STDOUT_FILENO);
 	if (freopen("/dev/null", "w", stderr) == NULL)
 		_exit(126);
-	execl(program, program, "--data", data, "--mqtt-port", "0", "--https-port", "0", "--amqp-port", "0", "--retry-after", "1",
-	    (char *)NULL);
+	execl(program, program, "--data", data, "--mqtt-port", "0", "--https-port", "0", "--amqp-port", "0",
+	    "--retry-after", "1", (char *)NULL);
 	_exit(127);
 }
 

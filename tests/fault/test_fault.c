@@ -43,6 +43,8 @@ static const struct scenario scenarios[] = {
 	{ "x509_provider", "mqtt", HSM_X509, KEY_OF_PROVIDER, 0 },
 	{ "x509_vendor", "mqtt", HSM_X509, KEY_OF_VENDOR, 0 },
 	{ "tpm_http", "http", HSM_TPM, KEY_IN_FILE, 0 },
+	{ "symmetric_amqp", "amqp", HSM_SYMMETRIC, KEY_IN_FILE, 0 },
+	{ "tpm_amqp", "amqp", HSM_TPM, KEY_IN_FILE, 0 },
 	{ "enroll", "http", HSM_SYMMETRIC, KEY_IN_FILE, 1 },
 };
 

@@ -39,6 +39,10 @@
 #include <tss2/tss2_tctildr.h>
 #include <unistd.h>
 #include <wslay/wslay.h>
+#include <proton/connection_driver.h>
+#include <proton/delivery.h>
+#include <proton/link.h>
+#include <proton/session.h>
 
 #include "hsm_client_data.h"
 #include "trip.h"
@@ -583,7 +587,7 @@ serve(struct emu *m, int fd, uint16_t port)
 	m->e.now = m->now;
 	if (tcp_from_fd(&end, fd, "the device", &err) < 0 ||
 	    tls_open(&end, m->tls, end, NULL, NULL, &err) < 0 ||
-	    session_new(&s, &m->e, port == 443 ? SESSION_HTTP : SESSION_MQTT, end, &err) < 0)
+	    session_new(&s, &m->e, emu_kind(port), end, &err) < 0)
 		stuck(err.text);
 	return 0;
 }

@@ -1,5 +1,5 @@
 'use strict';
-// device.js mqtt|amqp|amqp-ws|http symmetric ID KEY | x509 ID CERTIFICATES-FILE KEY-FILE | tpm [ID]
+// device.js mqtt|mqtt-ws|amqp|amqp-ws|http symmetric ID KEY | x509 ID CERTIFICATES-FILE KEY-FILE | tpm [ID]
 // A device as Microsoft's SDKs make one: registers by the named transport, sends one message to its hub over MQTT, and
 // prints what DPS said.
 const fs = require('fs');
@@ -10,6 +10,7 @@ const run = require('./run');
 
 const transports = {
   mqtt: () => new (require('azure-iot-provisioning-device-mqtt').Mqtt)(),
+  'mqtt-ws': () => new (require('azure-iot-provisioning-device-mqtt').MqttWs)(),
   amqp: () => new (require('azure-iot-provisioning-device-amqp').Amqp)(),
   'amqp-ws': () => new (require('azure-iot-provisioning-device-amqp').AmqpWs)(),
   http: () => new (require('azure-iot-provisioning-device-http').Http)(),

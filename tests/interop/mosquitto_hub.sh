@@ -1,5 +1,5 @@
 # mosquitto's clients at the hub, with tokens by openssl: what the hub takes arrives, what it does not take ends the
-# connection.
+# connection; and what it has for a device comes, at QoS 1 and 0.
 . "$(dirname "$0")/lib.bash"
 start_emulator
 
@@ -34,3 +34,24 @@ refused 'not authorised' saw pub "$(token $hub/devices/saw-1 "$(new_key)")" -q 1
 refused 'CONNACK (5)' saw pub "$(token $hub/devices/saw-1 "$key" '' -600)" -q 1 -t $events/ -m late
 refused 'CONNACK (5)' saw pub "$(token $hub/devices/saw-2 "$key")" -q 1 -t $events/ -m 'another device'
 is 4 "$(told events | wc -l)"
+
+# Down: what waited comes, and what is sent to somebody who listens; completed at QoS 1 by its PUBACK, at QoS 0 when it is sent.
+bound='devices/saw-1/messages/devicebound/#'
+down() { told c2d saw-1 "$1" --message-id "id-$1" --property 'line=seven &' --ack positive >/dev/null; }
+for qos in 1 0; do
+	for filter in "$bound" 'devices/+/messages/devicebound/#'; do
+		down waited
+		saw sub "$mine" -q $qos -t "$filter" -C 2 -F '%q %t %p' >"$work/down" &
+		listener=$!
+		await 10 grep -q waited "$work/down"
+		down listened
+		wait $listener || fail "mosquitto_sub: $(cat "$work/down")"
+		for body in waited listened; do
+			grep -q "^$qos devices/saw-1/messages/devicebound/.*%24.mid=id-$body&.*line=seven%20%26&iothub-ack=positive $body\$" "$work/down" ||
+				fail "not so: $(cat "$work/down")"
+		done
+		is 2 "$(grep -c "^$qos devices/" "$work/down")"
+	done
+done
+# ... and nothing is left
+refused '' saw sub "$mine" -q 1 -t "$bound" -C 1 -W 1

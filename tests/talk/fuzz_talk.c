@@ -38,10 +38,10 @@ struct life {
 	size_t letters, acked, given;
 	int down
 	    [DOWN]; /* 1: the hub has it for the device; 2: the device has it, or it went with a deleted one */
-	size_t downs;
-	int64_t calm;	    /* the weather is good, and the last message is written */
-	int64_t due[DEEDS]; /* when it is done next; NEVER */
-	int left[DEEDS];    /* how often yet */
+	size_t downs, unsettled; /* unsettled: the device has them, and awaits the end of their settling */
+	int64_t calm;		 /* the weather is good, and the last message is written */
+	int64_t due[DEEDS];	 /* when it is done next; NEVER */
+	int left[DEEDS];	 /* how often yet */
 	int64_t
 	    begin_at; /* when the application (re)starts the device, or lets it try again; NEVER: it runs */
 	int failed, refused; /* the last try ended so */
@@ -122,12 +122,14 @@ plan_deed(struct life *l, enum deed what)
 static void
 plan(struct life *l)
 {
+	static const char *const all[] = { "mqtt", "mqtt-ws", "amqp", "amqp-ws", "http" },
+				 *const for_tpm[] = { "http", "amqp", "amqp-ws" };
 	static const int times[] = { 0, 0, 1, 3 };
 	uint64_t kind = pick(l, 20);
 
 	l->kind = kind < 9 ? HSM_SYMMETRIC : kind < 16 ? HSM_X509 : HSM_TPM;
-	l->transport = l->kind == HSM_TPM || pick(l, 2) ? "http" : "mqtt";
-	l->to_hub = pick(l, 2) ? "http" : "mqtt";
+	l->transport = l->kind == HSM_TPM ? ONE_OF(l, for_tpm) : ONE_OF(l, all);
+	l->to_hub = ONE_OF(l, all);
 	l->right = pick(l, 10) != 0;
 	plan_weather(l);
 	plan_letters(l);
@@ -217,6 +219,7 @@ received(struct life *l, const struct hf_event *ev)
 		wrong(l, "a message came that nobody sent");
 	else
 		l->down[n] = 2;
+	l->unsettled++;
 	if (hf_settle(l->d->hf, tag, HF_COMPLETE) < 0)
 		wrong(l, "a message could not be settled: %s", hf_error(l->d->hf)->text);
 }
@@ -240,6 +243,8 @@ heard(void *ctx, const struct hf_event *ev)
 		wrong(l, "message %" PRIu64 " was given up: %s", ev->tag, ev->error->text);
 	if (ev->type == HF_RECEIVED)
 		received(l, ev);
+	if (ev->type == HF_SETTLED && l->unsettled-- == 0)
+		wrong(l, "a message was settled that is none");
 	if (ev->type == HF_FAILED)
 		failed(l, ev->error);
 }
@@ -282,6 +287,7 @@ begin(struct life *l)
 
 	l->begin_at = NEVER;
 	l->failed = l->refused = 0;
+	l->unsettled = 0;
 	if (l->d->hf == NULL)
 		start_device(l);
 	if (l->d->hf == NULL || hf_connect(l->d->hf) == 0)
@@ -438,6 +444,8 @@ over(const struct life *l)
 	for (size_t i = 0; i < l->downs; i++)
 		if (l->down[i] != 2)
 			return 0;
+	if (l->unsettled > 0)
+		return 0;
 	return l->acked == l->letters && (!l->deleted || drive_agree(l->d, 1, why));
 }
 

@@ -167,6 +167,27 @@ symmetric_mqtt(void **state)
 }
 
 static void
+symmetric_mqtt_ws(void **state)
+{
+	(void)state;
+	everywhere(HSM_SYMMETRIC, "mqtt-ws");
+}
+
+static void
+symmetric_amqp(void **state)
+{
+	(void)state;
+	everywhere(HSM_SYMMETRIC, "amqp");
+}
+
+static void
+symmetric_amqp_ws(void **state)
+{
+	(void)state;
+	everywhere(HSM_SYMMETRIC, "amqp-ws");
+}
+
+static void
 symmetric_http(void **state)
 {
 	(void)state;
@@ -181,6 +202,13 @@ x509_mqtt(void **state)
 }
 
 static void
+x509_amqp(void **state)
+{
+	(void)state;
+	everywhere(HSM_X509, "amqp");
+}
+
+static void
 x509_http(void **state)
 {
 	(void)state;
@@ -192,6 +220,13 @@ tpm_http(void **state)
 {
 	(void)state;
 	everywhere(HSM_TPM, "http");
+}
+
+static void
+tpm_amqp_ws(void **state)
+{
+	(void)state;
+	everywhere(HSM_TPM, "amqp-ws");
 }
 
 static int
@@ -221,10 +256,15 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(symmetric_mqtt),
+		cmocka_unit_test(symmetric_mqtt_ws),
+		cmocka_unit_test(symmetric_amqp),
+		cmocka_unit_test(symmetric_amqp_ws),
 		cmocka_unit_test(symmetric_http),
 		cmocka_unit_test(x509_mqtt),
+		cmocka_unit_test(x509_amqp),
 		cmocka_unit_test(x509_http),
 		cmocka_unit_test(tpm_http),
+		cmocka_unit_test(tpm_amqp_ws),
 	};
 
 	return cmocka_run_group_tests_name("without TLS", tests, plain, finish) +

@@ -41,19 +41,27 @@ teardown(void **state)
 
 /* expiry: seconds from now; 0: not said */
 static int
-put(const char *body, int64_t expiry)
+put_asking(const char *body, int64_t expiry, const char *ack)
 {
 	struct hub_c2d c = { .message = { .body = body, .len = strlen(body) } };
 	char when[32];
 	int r;
 
+	strcpy(c.ack, ack);
 	err_clear(&err);
 	clock_iso(emu->e.now.wall + expiry, when);
 	if (expiry != 0)
 		assert_int_equal(str_set(&c.message.expiry, when), 0);
+	assert_int_equal(str_set(&c.message.message_id, body), 0);
 	r = c2d_put(&emu->e, HUB, "d", &c, &err);
 	hub_c2d_fini(&c);
 	return r;
+}
+
+static int
+put(const char *body, int64_t expiry)
+{
+	return put_asking(body, expiry, "");
 }
 
 /* Its lock; "": there is none. */
@@ -192,13 +200,116 @@ refuses(void **state)
 	hub_c2d_fini(&c);
 }
 
+/* Takes all feedback and settles it: "m1 Success m2 Rejected ". */
+static const char *
+told(enum hub_answer how)
+{
+	static char all[4000];
+	char lock[37];
+	json_t *list, *o;
+	size_t i;
+
+	all[0] = '\0';
+	if (feedback_take(&emu->e, HUB, lock, &list, &err) == 0)
+		return all;
+	json_array_foreach(list, i, o)
+	{
+		strcat(strcat(all, json_string_value(json_object_get(o, "originalMessageId"))), " ");
+		strcat(strcat(all, json_string_value(json_object_get(o, "statusCode"))), " ");
+		assert_string_equal(json_string_value(json_object_get(o, "deviceId")), "d");
+		assert_string_equal(json_string_value(json_object_get(o, "deviceGenerationId")), "1");
+	}
+	json_decref(list);
+	assert_int_equal(feedback_settle(&emu->e, HUB, lock, how, &err), 0);
+	return all;
+}
+
+static void
+the_sender_is_told(void **state)
+{
+	(void)state;
+	assert_int_equal(put_asking("a", 0, "positive"), 0);
+	assert_int_equal(put_asking("b", 0, "positive"), 0);
+	assert_int_equal(put_asking("c", 0, "negative"), 0);
+	assert_int_equal(put_asking("d", 0, "full"), 0);
+	assert_int_equal(settle(take("a"), HUB_COMPLETE), 0);
+	assert_int_equal(settle(take("b"), HUB_REJECT), 0);
+	assert_int_equal(settle(take("c"), HUB_REJECT), 0);
+	assert_string_equal(told(HUB_COMPLETE), "a Success c Rejected ");
+	assert_string_equal(told(HUB_COMPLETE), "");
+	for (int i = 0; i < 10; i++) {
+		assert_string_equal(told(HUB_COMPLETE), "");
+		assert_int_equal(settle(take("d"), HUB_ABANDON), 0);
+	}
+	for (int i = 0; i < 10; i++)
+		assert_string_equal(told(HUB_ABANDON), "d DeliveryCountExceeded ");
+	assert_string_equal(told(HUB_ABANDON), "");
+	assert_int_equal(put_asking("e", 0, "full"), 0);
+	assert_int_equal(c2d_purge(&emu->e, HUB, "d", &err), 0);
+	assert_string_equal(told(HUB_COMPLETE), "e Purged ");
+	assert_true(put_asking("f", 0, "perhaps") < 0);
+	assert_int_equal(err.service, 400004);
+}
+
+/* ... of what has expired without anybody asking for it; and for an hour. */
+static void
+time_goes_by(void **state)
+{
+	char lock[37];
+	json_t *list;
+
+	(void)state;
+	assert_int_equal(put_asking("a", 10, "negative"), 0);
+	assert_int_equal(put_asking("b", 10, "positive"), 0);
+	(void)emu_turn(emu);
+	pass(9);
+	(void)emu_turn(emu);
+	assert_string_equal(told(HUB_COMPLETE), "");
+	pass(1);
+	(void)emu_turn(emu);
+	assert_int_equal(registry_c2d_count(emu->e.registry, HUB, "d", &err), 0);
+	assert_int_equal(feedback_take(&emu->e, HUB, lock, &list, &err), 1);
+	json_decref(list);
+	assert_string_equal(told(HUB_COMPLETE), "");
+	feedback_give_back(&emu->e, HUB, lock);
+	assert_int_equal(feedback_take(&emu->e, HUB, lock, &list, &err), 1);
+	json_decref(list);
+	assert_int_equal(feedback_next(&emu->e, HUB), emu->e.now.ms + C2D_LOCK_MS);
+	pass(60);
+	assert_int_equal(feedback_settle(&emu->e, HUB, lock, HUB_COMPLETE, &err), 0);
+	assert_string_equal(told(HUB_ABANDON), "a Expired ");
+	pass(3600);
+	(void)emu_turn(emu);
+	assert_string_equal(told(HUB_COMPLETE), "");
+}
+
+static void
+batches(void **state)
+{
+	char lock[37];
+	json_t *list;
+
+	(void)state;
+	for (int i = 0; i < 70; i++) {
+		assert_int_equal(put_asking("x", 0, "full"), 0);
+		assert_int_equal(settle(take("x"), HUB_COMPLETE), 0);
+	}
+	assert_int_equal(feedback_take(&emu->e, HUB, lock, &list, &err), 1);
+	assert_int_equal(json_array_size(list), 64);
+	json_decref(list);
+	assert_int_equal(feedback_take(&emu->e, HUB, lock, &list, &err), 1);
+	assert_int_equal(json_array_size(list), 6);
+	json_decref(list);
+}
+
 #define EMU(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = { EMU(each_is_locked_and_settled), EMU(a_lock_ends),
-		EMU(ten_deliveries), EMU(fifty_wait), EMU(time_to_live), EMU(refuses) };
+		EMU(ten_deliveries), EMU(fifty_wait), EMU(time_to_live), EMU(refuses),
+		EMU(the_sender_is_told), EMU(time_goes_by), EMU(batches) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

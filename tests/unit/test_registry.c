@@ -195,7 +195,7 @@ from_version_1(void **state)
 	    sqlite3_exec(db,
 		"DROP TABLE registration; CREATE TABLE registration (id TEXT COLLATE NOCASE PRIMARY KEY, json TEXT NOT NULL)"
 		" WITHOUT ROWID; INSERT INTO registration VALUES ('a', '{\"enrollmentGroupId\":\"G\"}'), ('b', '{}');"
-		"DROP TABLE c2d; PRAGMA user_version = 1",
+		"DROP TABLE c2d; DROP TABLE feedback; PRAGMA user_version = 1",
 		NULL, NULL, NULL),
 	    SQLITE_OK);
 	sqlite3_close(db);
@@ -257,7 +257,7 @@ messages_to_a_device(void **state)
 	assert_int_equal(registry_c2d_find(p->r, "hub", "d", NULL, 100, &got, &body, &p->err), 1);
 	assert_memory_equal(got.message.body, "two", 3);
 	hub_c2d_fini(&got);
-	assert_int_equal(registry_c2d_expire(p->r, "hub", "d", 100, &p->err), 0);
+	assert_int_equal(registry_c2d_expire(p->r, 100, &p->err), 1);
 	assert_int_equal(registry_c2d_count(p->r, "hub", "d", &p->err), 1);
 	assert_int_equal(registry_device_delete(p->r, "hub", "d", &p->err), 0);
 	assert_int_equal(registry_c2d_count(p->r, "hub", "d", &p->err), 0);
@@ -277,12 +277,144 @@ from_version_2(void **state)
 	registry_close(p->r);
 	p->r = NULL;
 	assert_int_equal(sqlite3_open(p->path, &db), SQLITE_OK);
-	assert_int_equal(
-	    sqlite3_exec(db, "DROP TABLE c2d; PRAGMA user_version = 2", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "DROP TABLE c2d; DROP TABLE feedback; PRAGMA user_version = 2",
+			     NULL, NULL, NULL),
+	    SQLITE_OK);
 	sqlite3_close(db);
 	again(p);
 	assert_int_equal(registry_c2d_count(p->r, "h", "d", &p->err), 0);
 	again(p);
+}
+
+/* A message to device d that asks for feedback; its number. */
+static int64_t
+put_asking(struct place *p, const char *id, const char *ack, int64_t until)
+{
+	struct hub_c2d put = { .message = { .body = "x", .len = 1 } }, got;
+	struct buf body = { 0 };
+	int64_t sequence;
+
+	strcpy(put.ack, ack);
+	assert_int_equal(str_set(&put.message.message_id, id), 0);
+	assert_int_equal(registry_c2d_put(p->r, "hub", "d", &put, until, &p->err), 0);
+	hub_c2d_fini(&put);
+	assert_int_equal(registry_c2d_find(p->r, "hub", "d", NULL, 1, &got, &body, &p->err), 1);
+	sequence = got.sequence;
+	hub_c2d_fini(&got);
+	buf_free(&body);
+	return sequence;
+}
+
+/* Takes all there is at this time; "m1 Success m2 Rejected ". */
+static const char *
+told(struct place *p, const char *lock, int64_t now, int most)
+{
+	static char all[400];
+	json_t *list, *o;
+	size_t i;
+
+	all[0] = '\0';
+	if (registry_feedback_take(p->r, "HUB", lock, now, now + 60, most, &list, &p->err) == 0)
+		return all;
+	json_array_foreach(list, i, o)
+	{
+		strcat(strcat(all, json_string_value(json_object_get(o, "originalMessageId"))), " ");
+		strcat(strcat(all, json_string_value(json_object_get(o, "statusCode"))), " ");
+	}
+	json_decref(list);
+	return all;
+}
+
+/* Who asks for it is told how a message has ended, in order, under a lock, for an hour. */
+static void
+feedback(void **state)
+{
+	static const char *const ack[] = { "", "none", "positive", "negative", "full" };
+	static const int on_success[] = { 0, 0, 1, 0, 1 }, on_rejection[] = { 0, 0, 0, 1, 1 };
+	json_t *device = json_pack("{s:s}", "generationId", "g7"), *list;
+	struct place *p = *state;
+	int64_t at;
+
+	assert_int_equal(registry_device_put(p->r, "hub", "d", device, &p->err), 0);
+	json_decref(device);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(
+		    registry_c2d_end(p->r, put_asking(p, "s", ack[i], 900), C2D_SUCCESS, 10, &p->err),
+		    on_success[i]);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(
+		    registry_c2d_end(p->r, put_asking(p, "r", ack[i], 900), C2D_REJECTED, 10, &p->err),
+		    on_rejection[i]);
+	assert_int_equal(registry_c2d_count(p->r, "hub", "d", &p->err), 0);
+	assert_int_equal(registry_commit(p->r, &p->err), 0);
+	again(p);
+	assert_string_equal(told(p, "A", 20, 3), "s Success s Success r Rejected ");
+	assert_string_equal(told(p, "B", 20, 3), "r Rejected ");
+	assert_string_equal(told(p, "C", 20, 3), "");
+	assert_int_equal(registry_feedback_next(p->r, "hub", 20, &at, &p->err), 0);
+	assert_int_equal(at, 80);
+	assert_int_equal(registry_feedback_done(p->r, "hub", "A", 80, &p->err), 0); /* too late */
+	assert_int_equal(registry_feedback_done(p->r, "hub", "B", 79, &p->err), 0);
+	assert_int_equal(registry_feedback_take(p->r, "hub", "D", 80, 140, 9, &list, &p->err), 1);
+	assert_int_equal(json_array_size(list), 3);
+	assert_string_equal(
+	    json_string_value(json_object_get(json_array_get(list, 0), "deviceGenerationId")), "g7");
+	assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "deviceId")), "d");
+	json_decref(list);
+	assert_int_equal(registry_feedback_back(p->r, "hub", "D", 90, 0, 2, &p->err), 0);
+	assert_string_not_equal(told(p, "E", 90, 9), "");
+	assert_int_equal(registry_feedback_back(p->r, "hub", "E", 90, 1, 2, &p->err), 0);
+	assert_string_not_equal(told(p, "F", 90, 9), "");
+	assert_int_equal(registry_feedback_back(p->r, "hub", "F", 90, 1, 2, &p->err), 0);
+	assert_string_equal(told(p, "G", 90, 9), ""); /* the second time was the last */
+	assert_int_equal(registry_feedback_next(p->r, "hub", 20, &at, &p->err), 0);
+	assert_int_equal(at, NEVER);
+}
+
+static void
+feedback_of_many(void **state)
+{
+	struct place *p = *state;
+	int64_t locked = put_asking(p, "locked", "negative", 100);
+
+	assert_int_equal(registry_c2d_lock(p->r, locked, "L", 500, &p->err), 0);
+	(void)put_asking(p, "old", "negative", 100);
+	(void)put_asking(p, "young", "full", 9000000);
+	assert_int_equal(registry_c2d_expire(p->r, 99, &p->err), 0);
+	assert_int_equal(registry_c2d_expire(p->r, 100, &p->err), 1);
+	assert_string_equal(told(p, "A", 200, 9), "old Expired ");
+	assert_int_equal(registry_c2d_expire(p->r, 500, &p->err), 1);
+	assert_string_equal(told(p, "B", 500, 9), "old Expired locked Expired ");
+	assert_int_equal(registry_c2d_purge(p->r, "hub", "e", 600, &p->err), 0);
+	assert_int_equal(registry_c2d_purge(p->r, "hub", "d", 3600400, &p->err), 1);
+	assert_int_equal(registry_c2d_count(p->r, "hub", "d", &p->err), 0);
+	assert_string_equal(told(p, "C", 3600100, 9), "locked Expired young Purged ");
+	assert_int_equal(registry_c2d_expire(p->r, 3600500, &p->err), 0);
+	assert_string_equal(told(p, "D", 3600500, 9), "young Purged ");
+}
+
+/* One of the third, which told nobody. Its messages tell from then on. */
+static void
+from_version_3(void **state)
+{
+	struct place *p = *state;
+	int64_t sequence = put_asking(p, "m", "full", 900);
+	sqlite3 *db;
+
+	assert_int_equal(registry_commit(p->r, &p->err), 0);
+	registry_close(p->r);
+	p->r = NULL;
+	assert_int_equal(sqlite3_open(p->path, &db), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_exec(
+		db, "DROP TABLE feedback; DROP INDEX c2d_by_end; PRAGMA user_version = 3", NULL, NULL, NULL),
+	    SQLITE_OK);
+	sqlite3_close(db);
+	again(p);
+	assert_int_equal(registry_c2d_end(p->r, sequence, C2D_SUCCESS, 10, &p->err), 1);
+	assert_int_equal(registry_commit(p->r, &p->err), 0);
+	again(p);
+	assert_string_equal(told(p, "A", 20, 9), "m Success ");
 }
 
 static void
@@ -569,7 +701,10 @@ main(void)
 		PLACE(pages),
 		PLACE(from_version_1),
 		PLACE(from_version_2),
+		PLACE(from_version_3),
 		PLACE(messages_to_a_device),
+		PLACE(feedback),
+		PLACE(feedback_of_many),
 		PLACE(challenges),
 		PLACE(devices),
 		PLACE(filters),

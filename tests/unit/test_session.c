@@ -958,6 +958,36 @@ rests_while_the_peer_takes_nothing(void **state)
 	stream_close(s);
 }
 
+/* The same of one that is to end once its last words have gone. */
+static void
+rests_while_the_refused_takes_nothing(void **state)
+{
+	struct mqtt_connect k = {
+		.keep_alive = 60, .client_id = text("d1"), .user = text(HUB "/d1/?api-version=2021-04-12")
+	};
+	struct client c;
+	int i;
+
+	(void)state;
+	emu->cap = 3;
+	begin(&c);
+	assert_int_equal(mqtt_say_connect(&c.mqtt, &k), 0);
+	for (i = 0; i < 1000 && buf_size(&c.mqtt.engine.out) > 0; i++) {
+		ssize_t n =
+		    stream_write(c.pump.stream, buf_data(&c.mqtt.engine.out), buf_size(&c.mqtt.engine.out));
+
+		buf_eat(&c.mqtt.engine.out, n > 0 ? (size_t)n : 0);
+		emu_turn(emu);
+	}
+	for (i = 0; i < 10 && emu_turn(emu); i++)
+		continue;
+	assert_true(emu_logged(emu, "the hub refused d1"));
+	assert_true(i < 10);
+	assert_non_null(emu->e.sessions);
+	assert_null(emu->e.ready);
+	finish(&c);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 #define TEST_WS(name)                                                                                        \
 	{                                                                                                    \
@@ -976,7 +1006,7 @@ main(void)
 		TEST_WS(hub_has_a_will), TEST_WS(hub_brings_them_again), TEST_WS(full_disk),
 		TEST_WS(dps_registers), TEST_WS(dps_refuses), TEST_WS(pieces),
 		TEST_WS(resumed_and_judged_anew), TEST(websockets_that_are_none), TEST(websockets_that_are),
-		TEST(rests_while_the_peer_takes_nothing) };
+		TEST(rests_while_the_peer_takes_nothing), TEST(rests_while_the_refused_takes_nothing) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

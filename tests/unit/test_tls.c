@@ -1436,6 +1436,11 @@ a_session_outlives_an_end_without_goodbye(void **state)
 		assert_false(tls_resumed(h.s.client));
 		shutdown(h.fd, SHUT_WR);
 		assert_int_equal(stream_read(h.s.client, &c, 1), STREAM_ERR);
+		stream_close(h.wire);
+		h.wire = NULL;
+		assert_int_equal(stream_read(h.s.server, &c, 1), STREAM_ERR);
+		assert_string_equal(
+		    h.s.server->err.text, "the client closed the connection without TLS's goodbye");
 		close_handed(&h);
 		open_handed(&h, &p);
 		assert_true(tls_resumed(h.s.client));

@@ -1,0 +1,10 @@
+/* In the place of way_http.c, in a build without HTTPS (use_http=OFF): nobody asks for it, the transport is not known there. */
+#include "way.h"
+
+int
+hub_way_http(struct hub_way **out, const struct hub_way_settings *s)
+{
+	(void)out;
+	(void)s;
+	return HF_ERR_UNSUPPORTED;
+}
