@@ -30,6 +30,7 @@ struct hub_client {
 	struct helds held;
 	long wanted; /* messages; HUB_ANY */
 	int64_t poll_at, flush_at;
+	size_t alone;
 	int64_t deadline;
 	struct buf told;	/* what happened and was not yet taken */
 	struct hf_error *taken; /* lent out with what was taken last */
@@ -222,9 +223,11 @@ refused(struct hub_client *c, const struct hf_error *why, struct moment now)
 static int
 way_new(struct hub_client *c)
 {
-	struct hub_way_settings s = {
-		.who = &c->who, .early = c->set.early, .poll_ms = c->set.poll_ms, .poll_at = &c->poll_at
-	};
+	struct hub_way_settings s = { .who = &c->who,
+		.early = c->set.early,
+		.poll_ms = c->set.poll_ms,
+		.poll_at = &c->poll_at,
+		.alone = &c->alone };
 	enum transport by = line_transport(&c->line);
 
 	c->life++;
@@ -358,7 +361,10 @@ misspoke(struct hub_client *c, const struct hf_error *why, struct moment now)
 {
 	struct hf_error e = { 0 };
 
-	err_set(&e, why->code, "hub %s: %s", c->line.host, why->text);
+	if (why->code != 0)
+		err_set(&e, why->code, "hub %s: %s", c->line.host, why->text);
+	else
+		err_memory(&e);
 	lost(c, &e, now);
 }
 
@@ -432,7 +438,7 @@ renewed(struct hub_client *c, int64_t until, struct moment now)
 		hub_device_signed(c->device, now.wall, until, now);
 		return 0;
 	}
-	hub_device_renewed(c->device, now.wall, until);
+	hub_device_renewed(c->device, now.wall, until, now);
 	return c->way->ops->renew(c->way);
 }
 

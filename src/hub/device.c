@@ -107,6 +107,15 @@ backoff(struct hub_device *d)
 	return ms * 3 / 4 + (int64_t)(coin_toss(&d->coin) % (uint64_t)(ms / 2));
 }
 
+/* The service may say itself how long it wants to be left alone. */
+static int64_t
+pause_after(struct hub_device *d, const struct hf_error *why)
+{
+	int64_t ms = backoff(d), wanted = why != NULL ? (int64_t)why->retry_after * 1000 : 0;
+
+	return wanted < ms ? ms : wanted + (int64_t)(coin_toss(&d->coin) % 500);
+}
+
 static enum hub_ask
 wait_until(struct hub_device *d, int64_t at)
 {
@@ -170,14 +179,27 @@ say_next(struct hub_device *d)
 	return HUB_ASK_SEND;
 }
 
+/* The wall clock may be set back, and then it is the other one that tells the token's age. */
+static int64_t
+renew_at(const struct hub_device *d, struct moment now)
+{
+	return sooner(d->renew_ms, now.ms + (d->renew_at - now.wall) * 1000);
+}
+
+static int
+is_stale(const struct hub_device *d, struct moment now)
+{
+	return now.wall + 60 >= d->token_until || now.ms + 60000 >= d->stale_ms;
+}
+
 static enum hub_ask
 send_next(struct hub_device *d, struct moment now)
 {
-	if (d->signs && now.wall >= d->renew_at)
+	if (d->signs && now.ms >= renew_at(d, now))
 		return ask(d, RENEWING, HUB_ASK_SIGN);
 	if (d->head != d->next && now.ms >= d->ack_by)
 		return not_heard(d);
-	d->deadline = d->signs ? now.ms + (d->renew_at - now.wall) * 1000 : NEVER;
+	d->deadline = d->signs ? renew_at(d, now) : NEVER;
 	if (d->head != d->next)
 		d->deadline = sooner(d->deadline, d->ack_by);
 	return say_next(d);
@@ -196,7 +218,7 @@ opening(struct hub_device *d, struct moment now)
 static void
 come_back(struct hub_device *d, int64_t at, struct moment now)
 {
-	d->step = d->signs && now.wall + 60 >= d->token_until ? SIGN : OPEN;
+	d->step = d->signs && is_stale(d, now) ? SIGN : OPEN;
 	d->at = at;
 }
 
@@ -272,20 +294,22 @@ hub_device_acked(struct hub_device *d, uint16_t id, uint64_t *tag, struct moment
 }
 
 static void
-keep_times(struct hub_device *d, int64_t signed_at, int64_t token_until)
+keep_times(struct hub_device *d, int64_t signed_at, int64_t token_until, struct moment now)
 {
 	d->token_until = token_until;
 	d->renew_at = signed_at + (token_until - signed_at) * 4 / 5;
+	d->stale_ms = now.ms + (token_until - signed_at) * 1000;
+	d->renew_ms = now.ms + (d->renew_at - signed_at) * 1000;
 }
 
 void
 hub_device_signed(struct hub_device *d, int64_t signed_at, int64_t token_until, struct moment now)
 {
 	if (d->step == ASLEEP)
-		keep_times(d, signed_at, token_until);
+		keep_times(d, signed_at, token_until, now);
 	if (d->step != SIGNING && d->step != RENEWING)
 		return;
-	keep_times(d, signed_at, token_until);
+	keep_times(d, signed_at, token_until, now);
 	d->step = d->step == RENEWING ? DRAIN : OPEN;
 	d->at = d->step == DRAIN ? now.ms + DRAIN_LIMIT : now.ms;
 }
@@ -307,11 +331,11 @@ hub_device_welcome(struct hub_device *d)
 }
 
 void
-hub_device_renewed(struct hub_device *d, int64_t signed_at, int64_t token_until)
+hub_device_renewed(struct hub_device *d, int64_t signed_at, int64_t token_until, struct moment now)
 {
 	if (d->step != RENEWING)
 		return;
-	keep_times(d, signed_at, token_until);
+	keep_times(d, signed_at, token_until, now);
 	d->step = UP;
 }
 
@@ -392,7 +416,7 @@ hub_device_lost(struct hub_device *d, const struct hf_error *why, struct moment 
 	else if (planned)
 		come_back(d, now.ms, now);
 	else if (!ask_dps(d, now))
-		come_back(d, now.ms + backoff(d), now);
+		come_back(d, now.ms + pause_after(d, why), now);
 }
 
 void

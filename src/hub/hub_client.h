@@ -40,6 +40,7 @@ struct hub_device {
 	/* private */
 	int step, tries, signs, may_register, asked_dps, up, early, awake;
 	int64_t at, token_until, renew_at, ack_by, up_since, down_since;
+	int64_t stale_ms, renew_ms; /* token_until and renew_at, by the clock that never jumps */
 	struct coin coin;
 	struct hub_message **ring; /* by sequence number, modulo cap (a power of two) */
 	size_t cap, bytes;
@@ -61,7 +62,7 @@ void hub_device_opened(struct hub_device *, struct moment);
 void
 hub_device_welcome(struct hub_device *); /* the hub believes us: DPS may be asked again, should it cease to */
 /* A new token that the hub heard at once, or hears with the next request. */
-void hub_device_renewed(struct hub_device *, int64_t signed_at, int64_t token_until);
+void hub_device_renewed(struct hub_device *, int64_t signed_at, int64_t token_until, struct moment);
 /* The connection has ended, and is made again when there is something to send, or on waking. */
 void hub_device_sleeps(struct hub_device *);
 int hub_device_is_asleep(const struct hub_device *);

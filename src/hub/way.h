@@ -26,8 +26,10 @@ struct hub_way_event {
 struct hub_way_settings { /* lent */
 	const struct hub_who *who;
 	int early;
-	int64_t poll_ms;  /* HTTPS: how often messages are asked for */
-	int64_t *poll_at; /* HTTPS: when they are asked for next; outlives the conversation */
+	int64_t poll_ms; /* HTTPS: how often messages are asked for */
+	int64_t *
+	    poll_at; /* HTTPS: when they are asked for next; outlives the conversation, as the next one does */
+	size_t *alone; /* HTTPS: so many events are said one by one, for the hub refused them together */
 };
 struct hub_way;
 struct hub_way_ops {
@@ -53,7 +55,7 @@ struct hub_way {
 	int early; /* events may be sent before it is OPENED */
 	int asks; /* nothing is opened, each request is let in by itself: it may be spoken as soon as the line stands, and ends
 		      * where there is nothing to say */
-	int idle;    /* of one that asks: no answer is awaited, and nothing waits to be said */
+	int idle; /* of one that asks: no answer is awaited, and nothing waits to be said, or the hub hears no more on this line */
 	int answers; /* a message may be abandoned and rejected */
 	int locks;   /* the name of a delivery is good for later conversations too */
 };

@@ -23,12 +23,14 @@ struct way_amqp {
 	enum step step;
 	struct amqp_link *ask, *answer; /* $cbs */
 	struct amqp_link *events, *bound;
-	uint64_t asked;	       /* put-tokens so far */
-	int put;	       /* a token is to be put */
-	struct buf flights;    /* in the order in which they were said */
-	struct buf settled;    /* deliveries that were answered, and are yet to be told */
-	struct buf text, body; /* of a message that is being written, or read */
-	long most, granted;    /* messages that are wanted, and may come */
+	uint64_t asked;		/* put-tokens so far */
+	int put;		/* a token is to be put */
+	int believed, credited; /* the token was taken; events may be sent */
+	int too_large;		/* a message ended the link for events */
+	struct buf flights;	/* in the order in which they were said */
+	struct buf settled;	/* deliveries that were answered, and are yet to be told */
+	struct buf text, body;	/* of a message that is being written, or read */
+	long most, granted;	/* messages that are wanted, and may come */
 };
 
 static struct flight *
@@ -157,6 +159,14 @@ renew(struct hub_way *way)
 	return put_token(w) < 0 ? HF_ERR_MEMORY : 0;
 }
 
+/* A device that is disabled is no longer authorized, with 403012. */
+static int
+is_about_us(const char *condition, const struct hf_error *why)
+{
+	return why->code == HF_ERR_AUTH ||
+	       (condition != NULL && strcmp(condition, "amqp:unauthorized-access") == 0);
+}
+
 /* Who is meant, and what it means for him. */
 static int
 turned_away(struct way_amqp *w, const char *condition, const char *description, struct hub_way_event *ev)
@@ -170,7 +180,18 @@ turned_away(struct way_amqp *w, const char *condition, const char *description, 
 	(void)str_fmt(
 	    what, sizeof(what), "hub %s ended the conversation with %s", w->who->host, w->who->device);
 	hub_amqp_get_error(condition, description, what, &ev->err);
-	ev->what = ev->err.code == HF_ERR_AUTH ? HUB_WAY_REFUSED : HUB_WAY_LOST;
+	ev->what = is_about_us(condition, &ev->err) ? HUB_WAY_REFUSED : HUB_WAY_LOST;
+	return 1;
+}
+
+/* Once a token is taken, where one was put, and there is credit for events. */
+static int
+opened(struct way_amqp *w, struct hub_way_event *ev)
+{
+	if (w->step == OPEN || !w->credited || (w->ask != NULL && !w->believed))
+		return 0;
+	w->step = OPEN;
+	ev->what = HUB_WAY_OPENED;
 	return 1;
 }
 
@@ -179,7 +200,7 @@ answered(struct way_amqp *w, const struct amqp_event *in, struct hub_way_event *
 {
 	char description[200];
 	uint64_t id;
-	int status, rc;
+	int status;
 
 	(void)amqp_settle(&w->amqp, w->answer, in->delivery, AMQP_ACCEPTED);
 	(void)amqp_credit(&w->amqp, w->answer, 1);
@@ -197,10 +218,10 @@ answered(struct way_amqp *w, const struct amqp_event *in, struct hub_way_event *
 		str_plain(ev->err.text);
 		return 1;
 	}
+	w->believed = 1;
 	if (w->step != TOLD || w->events != NULL)
-		return 0;
-	rc = attach(w, &w->events, 0, "events", HUB_AMQP_EVENTS);
-	return rc < 0 ? rc : 0;
+		return opened(w, ev);
+	return attach(w, &w->events, 0, "events", HUB_AMQP_EVENTS);
 }
 
 static int
@@ -290,7 +311,7 @@ settled(struct way_amqp *w, const struct amqp_event *in, struct hub_way_event *e
 	}
 	if (in->outcome == AMQP_REJECTED && is_for_good(in->condition))
 		return unsent(w, i, in->condition, in->description, ev);
-	if (in->outcome == AMQP_REJECTED)
+	if (in->outcome == AMQP_REJECTED && in->condition != NULL)
 		return turned_away(w, in->condition, in->description, ev);
 	err_set(&ev->err, HF_ERR_NET, "hub %s handed a message back; it is sent again", w->who->host);
 	ev->what = HUB_WAY_LOST;
@@ -309,6 +330,7 @@ detached(struct way_amqp *w, const struct amqp_event *in, struct hub_way_event *
 	if (in->link == w->events && n > 0 && in->condition != NULL &&
 	    strcmp(in->condition, "amqp:link:message-size-exceeded") == 0) {
 		w->events = NULL;
+		w->too_large = 1;
 		return unsent(w, largest, in->condition, in->description, ev);
 	}
 	return turned_away(w, in->condition, in->description, ev);
@@ -319,11 +341,10 @@ credit(struct way_amqp *w, const struct amqp_event *in, struct hub_way_event *ev
 {
 	if (in->link == w->ask)
 		return put_token(w) < 0 ? HF_ERR_MEMORY : 0;
-	if (in->link != w->events || w->step == OPEN)
+	if (in->link != w->events)
 		return 0;
-	w->step = OPEN;
-	ev->what = HUB_WAY_OPENED;
-	return 1;
+	w->credited = 1;
+	return opened(w, ev);
 }
 
 static int
@@ -358,8 +379,7 @@ next(struct hub_way *way, struct hub_way_event *ev)
 		ev->what = HUB_WAY_SETTLED;
 		return 1;
 	}
-	if (w->step == OPEN &&
-	    w->events == NULL) { /* a message was too large: all others are said again, on a new line */
+	if (w->too_large) { /* a message was too large: all others are said again, on a new line */
 		ev->what = HUB_WAY_LOST;
 		err_set(&ev->err, HF_ERR_NET, "hub %s ended the link for a message that was too large",
 		    w->who->host);

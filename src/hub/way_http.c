@@ -27,7 +27,6 @@ struct way_http {
 	struct buf waiting; /* events that are not acknowledged; the first `flying` of them are asked about */
 	struct buf answering;  /* the first of them is asked about, when `asked` is SETTLE */
 	size_t flying, stored; /* stored: the first so many of `waiting` are, and it is yet to be told */
-	size_t alone;	       /* so many are said one by one, for the hub refused them together */
 	int unsent;	       /* the first of `waiting` will never be stored: why */
 	struct hf_error why;
 	int let_in; /* 1: an answer says so; 2: it was told */
@@ -103,7 +102,7 @@ weight(const struct hub_event *v)
 static size_t
 together(struct way_http *h)
 {
-	size_t n = 0, size = 0, most = h->alone > 0 ? 1 : HUB_BATCH_COUNT;
+	size_t n = 0, size = 0, most = *h->set.alone > 0 ? 1 : HUB_BATCH_COUNT;
 	const struct hub_event *v;
 
 	for (; n < events(h) && n < most; n++) {
@@ -175,13 +174,26 @@ say_poll(struct way_http *h)
 static int
 due(struct way_http *h, int64_t now)
 {
-	if (h->stored > 0 || h->unsent)
+	if (h->stored > 0 || h->unsent || h->http.closing)
 		return 0;
 	if (buf_size(&h->answering) > 0)
 		return say_settle(h);
 	if (buf_size(&h->waiting) > 0)
 		return say_events(h);
 	return h->most != 0 && now >= *h->set.poll_at ? say_poll(h) : 0;
+}
+
+/* A large request that was answered early may not have left yet: then it is not now. */
+static int
+say_due(struct way_http *h, int64_t now)
+{
+	int rc = due(h, now);
+
+	if (rc != HF_ERR_STATE)
+		return rc;
+	h->asked = NOTHING;
+	h->flying = 0;
+	return 0;
 }
 
 static int
@@ -191,7 +203,7 @@ flush(struct hub_way *w, int64_t now, int64_t *at)
 	int rc = 0;
 
 	if (h->asked == NOTHING) {
-		if ((rc = due(h, now)) < 0)
+		if ((rc = say_due(h, now)) < 0)
 			return rc;
 		h->asked_at = now;
 		rc = h->asked != NOTHING || h->unsent;
@@ -221,7 +233,7 @@ static void
 events_refused(struct way_http *h, const struct hf_error *why)
 {
 	if (h->flying > 1)
-		h->alone = h->flying;
+		*h->set.alone = h->flying;
 	else
 		give_up(h, why);
 	h->flying = 0;
@@ -325,9 +337,18 @@ tell_event(struct way_http *h, struct hub_way_event *ev)
 	else
 		h->stored--;
 	h->unsent = 0;
-	h->alone -= h->alone > 0;
+	*h->set.alone -= *h->set.alone > 0;
 	buf_eat(&h->waiting, sizeof(struct waiting));
 	look_idle(h);
+	return 1;
+}
+
+/* "Connection: close" came with the last answer: what waits is said on another line. */
+static int
+ended(struct way_http *h, struct hub_way_event *ev)
+{
+	h->way.idle = 1;
+	ev->what = HUB_WAY_LOST;
 	return 1;
 }
 
@@ -339,11 +360,12 @@ take(struct way_http *h, struct hub_way_event *ev)
 
 	if (rc <= 0)
 		return rc;
-	if (in.what == HTTP_CLOSED) {
-		ev->what = HUB_WAY_LOST;
-		return 1;
-	}
-	return answered(h, &in.message, ev);
+	if (in.what != HTTP_CLOSED)
+		return answered(h, &in.message, ev);
+	if (h->http.closing && h->asked == NOTHING)
+		return ended(h, ev);
+	ev->what = HUB_WAY_LOST;
+	return 1;
 }
 
 static int
@@ -362,7 +384,9 @@ next(struct hub_way *w, struct hub_way_event *ev)
 	if ((rc = take(h, ev)) != 0)
 		return rc;
 	look_idle(h);
-	return h->let_in == 1 || h->stored > 0 || h->unsent ? next(w, ev) : 0;
+	if (h->let_in == 1 || h->stored > 0 || h->unsent)
+		return next(w, ev);
+	return h->http.closing && h->asked == NOTHING ? ended(h, ev) : 0;
 }
 
 static void

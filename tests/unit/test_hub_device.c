@@ -673,9 +673,85 @@ a_token_is_renewed_in_place(void **state)
 	now.wall += 80;
 	now.ms += 80000;
 	assert_int_equal(next(), HUB_ASK_SIGN);
-	hub_device_renewed(&d, now.wall, now.wall + 100);
+	hub_device_renewed(&d, now.wall, now.wall + 100, now);
 	assert_int_equal(next(), HUB_ASK_WAIT);
 	assert_int_equal(d.deadline, now.ms + 80000);
+	hub_device_fini(&d);
+}
+
+/* Nor does a clock that is set back, or forward, make a token older than it may be. */
+static void
+a_token_ages_while_the_clock_is_set(void **state)
+{
+	(void)state;
+	begin(1, 0, 1);
+	assert_int_equal(next(), HUB_ASK_SIGN);
+	hub_device_signed(&d, now.wall, now.wall + 1000, now);
+	open_line();
+	now.wall -= 7200;
+	pass(799000);
+	assert_int_equal(next(), HUB_ASK_WAIT);
+	assert_int_equal(d.deadline, now.ms + 1000);
+	pass(1000);
+	assert_int_equal(next(), HUB_ASK_SIGN);
+	hub_device_renewed(&d, now.wall, now.wall + 1000, now);
+	assert_int_equal(next(), HUB_ASK_WAIT);
+	now.wall += 799;
+	assert_int_equal(next(), HUB_ASK_WAIT);
+	now.wall += 7200;
+	assert_int_equal(next(), HUB_ASK_SIGN);
+	hub_device_renewed(&d, now.wall, now.wall + 1000, now);
+	now.wall -= 100000;
+	pass(930000);
+	lose(HF_ERR_NET);
+	wait_ms();
+	assert_int_equal(next(), HUB_ASK_OPEN);
+	pass(11000);
+	lose(HF_ERR_NET);
+	wait_ms();
+	assert_int_equal(next(), HUB_ASK_SIGN);
+	hub_device_fini(&d);
+}
+
+/* A token that is ready when the line already sleeps counts all the same. */
+static void
+signed_while_asleep(void **state)
+{
+	(void)state;
+	begin(1, 0, 1);
+	assert_int_equal(next(), HUB_ASK_SIGN);
+	hub_device_signed(&d, now.wall, now.wall + 100, now);
+	open_line();
+	pass(80000);
+	assert_int_equal(next(), HUB_ASK_SIGN);
+	hub_device_sleeps(&d);
+	hub_device_signed(&d, now.wall, now.wall + 100, now);
+	assert_true(hub_device_is_asleep(&d));
+	pass(35000);
+	queue_many(0, 1);
+	open_line();
+	say(0, 0);
+	hub_device_fini(&d);
+}
+
+static void
+waits_as_long_as_it_is_told(void **state)
+{
+	struct hf_error e = why(HF_ERR_NET);
+
+	(void)state;
+	begin(0, 0, 1);
+	open_line();
+	e.retry_after = 300;
+	hub_device_lost(&d, &e, now);
+	assert_in_range(wait_ms(), 300000, 300500);
+	assert_int_equal(next(), HUB_ASK_OPEN);
+	e.retry_after = 1;
+	for (int i = 0; i < 5; i++) {
+		hub_device_lost(&d, &e, now);
+		assert_true(wait_ms() > 1000 + 500 * i);
+		assert_int_equal(next(), HUB_ASK_OPEN);
+	}
 	hub_device_fini(&d);
 }
 
@@ -840,6 +916,9 @@ main(void)
 		cmocka_unit_test(a_line_is_no_welcome),
 		cmocka_unit_test(sleeps_until_there_is_something_to_say),
 		cmocka_unit_test(a_token_is_renewed_in_place),
+		cmocka_unit_test(a_token_ages_while_the_clock_is_set),
+		cmocka_unit_test(signed_while_asleep),
+		cmocka_unit_test(waits_as_long_as_it_is_told),
 		cmocka_unit_test(twenty_minutes_without_a_hub),
 		cmocka_unit_test(an_outage_of_everything_is_outlived),
 		cmocka_unit_test(refused_with_dps_out_of_reach),
