@@ -65,7 +65,22 @@ def way(back, opened=say("200 Connection established")):
     return talk
 
 
+barred = {}
+
+
+def improve(c, target):
+    """The first to ask for a place is refused."""
+    if barred.setdefault(target, 0) == 0:
+        barred[target] = 1
+        c.sendall(say("403 Forbidden"))
+        return
+    way(1 << 40)(c, target)
+
+
 table = {
+    "improves": improve,
+    "hangs-long": hang,
+    "rejects": answer(say("407 Proxy Authentication Required", 'Proxy-Authenticate: Basic realm="line 7"')),
     "good": way(1 << 40),
     "wants": answer(say("407 Proxy Authentication Required", 'Proxy-Authenticate: Basic realm="line 7"')),
     "negotiates": answer(say("407 Proxy Authentication Required", "Proxy-Authenticate: Negotiate")),
@@ -76,8 +91,8 @@ table = {
     "closes": lambda c, _: None,
     "resets": reset,
     "babbles": answer(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"),
-    "cuts-tls": way(1000),
-    "no-tls": answer(say("200 OK") .replace(b"Content-Length: 0\r\n", b"") + b"<html>log in first</html>", 3),
+    "cuts-tls": way(300),
+    "no-tls": answer(say("200 OK").replace(b"Content-Length: 0\r\n", b"") + b"<html>log in first</html>", 3),
     "stalls": answer(say("200 OK").replace(b"Content-Length: 0\r\n", b""), 20),
 }
 
