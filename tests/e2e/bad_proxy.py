@@ -65,20 +65,22 @@ def way(back, opened=say("200 Connection established")):
     return talk
 
 
-barred = {}
+def improves():
+    """The first that comes is refused."""
+    barred = [1]
 
+    def talk(c, target):
+        if barred:
+            barred.pop()
+            c.sendall(say("403 Forbidden"))
+        else:
+            way(1 << 40)(c, target)
 
-def improve(c, target):
-    """The first to ask for a place is refused."""
-    if barred.setdefault(target, 0) == 0:
-        barred[target] = 1
-        c.sendall(say("403 Forbidden"))
-        return
-    way(1 << 40)(c, target)
+    return talk
 
 
 table = {
-    "improves": improve,
+    **{"improves-" + by: improves() for by in ("mqtt", "mqtt-ws", "amqp", "amqp-ws", "http")},
     "hangs-long": hang,
     "rejects": answer(say("407 Proxy Authentication Required", 'Proxy-Authenticate: Basic realm="line 7"')),
     "good": way(1 << 40),

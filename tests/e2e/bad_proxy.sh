@@ -97,11 +97,11 @@ grep -q "mqtt in 10 s, for the proxy 127.0.0.1:$(port hangs-long) has not answer
 # A message waits while the way is barred, and is sent once it is open; the name is shown to the proxy, and to nobody else.
 for by in "${transports[@]}"; do
 	timeout 60 holdfast send --hub "$hub:$(port_of "$by")" --device-id meter "${device[@]}" --transport "$by" --timeout 20 \
-		--proxy "http://127.0.0.1:$(port improves)" --proxy-auth-file auth "over $by" >"$by.out" 2>"$by.log" ||
+		--proxy "http://127.0.0.1:$(port "improves-$by")" --proxy-auth-file auth "over $by" >"$by.out" 2>"$by.log" ||
 		{ cat "$by.log" >&2; fail "over $by the message was not sent"; }
 	grep -q "the proxy .* opened no way .* HTTP 403" "$by.log" || fail "over $by nobody was told that the way was barred"
 	[ "$(bodies meter | grep -cx "over $by")" = 1 ] || fail "over $by: $(bodies meter)"
 done
-grep -q "improves CONNECT $hub:$amqp_port named" seen || fail "$(cat seen)"
+grep -q "improves-amqp CONNECT $hub:$amqp_port named" seen || fail "$(cat seen)"
 ! grep -q "$secret\|$(base64 -w0 <auth | cut -c1-12)" ./*.log ./*.out || fail "the proxy's password is in $(grep -l "$secret" ./*.log ./*.out)"
 [ $failed = 0 ]
