@@ -17,6 +17,7 @@ struct answering {
 	uint64_t delivery;
 	char lock[64];
 	enum hub_answer how;
+	int silent; /* the caller has not seen the message */
 };
 struct way_http {
 	struct hub_way way;
@@ -245,11 +246,23 @@ is_about_us(const struct hf_error *why)
 	return why->status == 401 || why->status == 404 || why->service == 403012;
 }
 
+/* The first answer has arrived, or came too late. */
+static int
+settled(struct way_http *h, struct hub_way_event *ev)
+{
+	struct answering one;
+
+	memcpy(&one, buf_data(&h->answering), sizeof(one));
+	buf_eat(&h->answering, sizeof(one));
+	ev->what = HUB_WAY_SETTLED;
+	ev->delivery = one.delivery;
+	return !one.silent;
+}
+
 /* 1: the event is for the caller. */
 static int
 refused(struct way_http *h, enum asked what, const struct http_message *m, struct hub_way_event *ev)
 {
-	const struct answering *one = (const struct answering *)(const void *)buf_data(&h->answering);
 	struct hf_error why = { 0 };
 
 	hub_http_get_refusal(m, &why);
@@ -264,12 +277,11 @@ refused(struct way_http *h, enum asked what, const struct http_message *m, struc
 		events_refused(h, &why);
 		return 0;
 	} else if (what == SETTLE && why.status != 429 && why.status < 500) {
+		if (!settled(h, ev))
+			return 0;
 		err_set(&ev->err, HF_ERR_SERVICE,
 		    "hub %s did not take the answer to a message (%s); it is delivered again, unless it was settled before",
 		    h->set.who->host, why.text);
-		ev->what = HUB_WAY_SETTLED;
-		ev->delivery = one->delivery;
-		buf_eat(&h->answering, sizeof(*one));
 	} else {
 		err_set(&ev->err, HF_ERR_NET, "hub %s cannot answer now (%s)", h->set.who->host, why.text);
 		ev->what = HUB_WAY_LOST;
@@ -281,13 +293,29 @@ refused(struct way_http *h, enum asked what, const struct http_message *m, struc
 	return 1;
 }
 
+/* Nobody could read it: it is not to come again and again. */
+static int
+unreadable(struct way_http *h, struct hub_way_event *ev)
+{
+	struct answering one = { .how = HUB_REJECT, .silent = 1 };
+
+	err_clear(&ev->err);
+	memcpy(one.lock, ev->c2d.lock, sizeof(one.lock));
+	return buf_put(&h->answering, &one, sizeof(one));
+}
+
 static int
 polled(struct way_http *h, const struct http_message *m, struct hub_way_event *ev)
 {
+	int rc;
+
 	*h->set.poll_at = h->asked_at + (m->status == 204 ? h->set.poll_ms : 0);
 	if (m->status == 204)
 		return 0;
-	if (hub_http_get_c2d(m, &ev->c2d, &ev->err) < 0) {
+	rc = hub_http_get_c2d(m, &ev->c2d, &ev->err);
+	if (rc == HF_ERR_PROTOCOL && ev->c2d.lock[0] != '\0')
+		return unreadable(h, ev);
+	if (rc < 0) {
 		ev->what = HUB_WAY_LOST;
 		return 1;
 	}
@@ -295,15 +323,6 @@ polled(struct way_http *h, const struct http_message *m, struct hub_way_event *e
 		h->most--;
 	ev->what = HUB_WAY_C2D;
 	ev->delivery = (uint64_t)ev->c2d.sequence;
-	return 1;
-}
-
-static int
-settled(struct way_http *h, struct hub_way_event *ev)
-{
-	ev->what = HUB_WAY_SETTLED;
-	ev->delivery = ((const struct answering *)(const void *)buf_data(&h->answering))->delivery;
-	buf_eat(&h->answering, sizeof(struct answering));
 	return 1;
 }
 

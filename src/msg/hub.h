@@ -98,6 +98,7 @@ int hub_http_get_batch(
 /* Answers. A refusal has the service's code (its thousands are the status), its name and a sentence. */
 int hub_http_put_done(struct http *); /* 204 */
 int hub_http_put_c2d(struct http *, const struct hub_c2d *);
+/* The lock is set whenever there is one. */
 int hub_http_get_c2d(const struct http_message *, struct hub_c2d *, struct hf_error *);
 int hub_http_put_refusal(struct http *, int service, const char *sentence, const char *tracking);
 /* Of a status that is no success: code, status, service code and sentence into the error. */

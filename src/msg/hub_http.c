@@ -524,13 +524,11 @@ hub_http_get_c2d(const struct http_message *m, struct hub_c2d *c, struct hf_erro
 	int rc;
 
 	memset(c, 0, sizeof(*c));
-	if ((rc = hub_http_get_event(m, &c->message, e)) < 0)
-		return rc;
-	if (get_lock(m, c) < 0) {
-		hub_c2d_fini(c);
+	if (get_lock(m, c) < 0)
 		return err_set(
 		    e, HF_ERR_PROTOCOL, "the hub's message has no ETag, by which it could be settled");
-	}
+	if ((rc = hub_http_get_event(m, &c->message, e)) < 0)
+		return rc;
 	if (get_content(m, &c->message) < 0) {
 		hub_c2d_fini(c);
 		return err_memory(e);

@@ -122,9 +122,9 @@ line_late(const struct line *l, struct moment now, struct hf_error *why)
 {
 	if (l->state != LINE_OPENING || now.ms < l->until)
 		return 0;
-	err_set(why, HF_ERR_NET, "%s %s did not accept a connection over %s in %d s", l->whom, l->host,
+	err_set(why, HF_ERR_NET, "%s %s did not accept a connection over %s in %d s%s", l->whom, l->host,
 	    transport_name(line_transport(l)),
-	    (l->failures + 1 < l->way.count ? TRY_LIMIT : OPEN_LIMIT) / 1000);
+	    (l->failures + 1 < l->way.count ? TRY_LIMIT : OPEN_LIMIT) / 1000, stream_late(l->pump.stream));
 	return 1;
 }
 

@@ -9,7 +9,7 @@ struct proxy {
 	struct stream *under;
 	struct ask *ask; /* NULL once the way is open */
 	struct buf rest; /* what came behind the proxy's answer */
-	char name[280], target[280];
+	char name[280], target[280], late[340];
 	int named; /* a name and a password were sent */
 };
 
@@ -99,6 +99,7 @@ drive(struct proxy *p)
 	ask_fini(p->ask);
 	free(p->ask);
 	p->ask = NULL;
+	p->s.late = NULL;
 	return 0;
 }
 
@@ -196,10 +197,12 @@ proxy_open(struct stream **out, struct stream *under, const char *proxy, const c
 		return err_memory(err);
 	}
 	p->s.ops = &proxy_ops;
-	p->under = under;
+	p->s.below = p->under = under;
 	p->named = user != NULL;
 	str_fmt(p->name, sizeof p->name, "%s", proxy);
 	str_fmt(p->target, sizeof p->target, form, host, port);
+	str_fmt(p->late, sizeof p->late, ", for the proxy %s has not answered", p->name);
+	p->s.late = p->late;
 	if ((p->ask = calloc(1, sizeof *p->ask)) == NULL || (r = put_request(p, user)) == HF_ERR_MEMORY) {
 		err_memory(err);
 		goto fail;

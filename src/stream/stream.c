@@ -24,3 +24,11 @@ stream_close(struct stream *s)
 	if (s != NULL)
 		s->ops->close(s);
 }
+
+const char *
+stream_late(const struct stream *s)
+{
+	while (s != NULL && s->late == NULL)
+		s = s->below;
+	return s != NULL ? s->late : "";
+}

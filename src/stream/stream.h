@@ -24,11 +24,15 @@ struct stream_ops {
 struct stream {
 	const struct stream_ops *ops;
 	struct hf_error err;
+	struct stream *below; /* NULL: none, or it has nothing to say */
+	const char *
+	    late; /* who has not answered yet, where it is not the peer: ", for the proxy P has not answered" */
 };
 ssize_t stream_read(struct stream *, void *, size_t);
 ssize_t stream_write(struct stream *, const void *, size_t);
 void stream_wait(struct stream *, int want, int *fd, short *events);
-void stream_close(struct stream *); /* NULL is fine */
+void stream_close(struct stream *);		/* NULL is fine */
+const char *stream_late(const struct stream *); /* the first such word from the top; or "". Lent */
 
 /* tcp.c: a connection made by name. getaddrinfo runs on the worker (NULL: here). Of several addresses the first that takes the connection
  * is used: families take turns, and the next is tried at once when one fails, or beside it after 250 ms (RFC 8305; tcp_race.c).

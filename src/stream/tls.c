@@ -277,7 +277,7 @@ tls_open(struct stream **out, struct tls_conf *conf, struct stream *under, const
 		return err_memory(err);
 	}
 	t->s.ops = &tls_ops;
-	t->under = under;
+	t->s.below = t->under = under;
 	t->work = work;
 	if (!conf->server && host == NULL) {
 		err_set(err, HF_ERR_ARGS, "TLS needs the name of the host that it is to reach");

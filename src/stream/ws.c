@@ -482,7 +482,7 @@ ws_new(struct stream *under, int server, const char *peer, struct hf_error *err)
 		return NULL;
 	}
 	w->s.ops = &ws_ops;
-	w->under = under;
+	w->s.below = w->under = under;
 	w->server = server;
 	str_fmt(w->peer, sizeof w->peer, "%.270s", peer);
 	if (wslay_frame_context_init(&w->frames, &calls, w) == 0)

@@ -39,6 +39,10 @@ over() { # over TRANSPORT CODE WORDS NAME: registers with the peer of this name
 }
 mqtt() { over mqtt "$@"; }
 http() { over http "$@"; }
+amqp() { over amqp "$@"; }
+hub_by() { # hub_by TRANSPORT CODE WORDS NAME
+	try "$2" "$3" "$4" holdfast send --transport "$1" --hub "127.0.0.1:$(port "$4")" --device-id meter --timeout 3 hello
+}
 hub() { try "$1" "$2" "$3" holdfast send --hub "127.0.0.1:$(port "$3")" --device-id meter --timeout 3 hello; }
 
 free=$($python -c 'import socket; print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])')
@@ -77,6 +81,37 @@ hub 11 "not known to be stored; the last try: hub 127.0.0.1: .*most allowed" hub
 hub 11 "not known to be stored" hub-truncated
 hub 11 "not MQTT" hub-garbage
 hub 11 "acknowledged nothing for 3 s" hub-strange-ack
+lost="not known to be stored; the last try: "
+hub 11 "not known to be stored" hub-no-connack
+hub 11 "${lost}.*\(closed the connection\|reset by peer\)" hub-ends
+hub 11 "${lost}.*closed the connection" hub-half-closed
+over mqtt-ws 11 "3 s" ws-silent
+over amqp-ws 11 "the last try: .*opened no WebSocket: HTTP 403" ws-forbids
+hub_by amqp-ws 11 "${lost}.*503" ws-fails
+amqp 11 "no answer after 3 s" amqp-no-header
+amqp 11 "no answer after 3 s" amqp-no-mechanisms
+amqp 11 "no answer after 3 s" amqp-no-outcome
+amqp 11 "no answer after 3 s" amqp-no-second-header
+amqp 11 "no answer after 3 s" amqp-no-open
+amqp 11 "no answer after 3 s" amqp-no-attach
+amqp 8 "" amqp-not-in
+amqp 10 "" amqp-large-frame
+amqp 10 "" amqp-unknown
+amqp 10 "" amqp-not-amqp
+hub_by amqp 11 "not known to be stored" hub-amqp-no-header
+hub_by amqp 11 "not known to be stored" hub-amqp-no-open
+hub_by amqp 11 "not known to be stored" hub-amqp-no-attach
+hub_by amqp 11 "${lost}" hub-amqp-large-frame
+hub_by amqp 11 "${lost}.*nothing that AMQP knows" hub-amqp-unknown
+hub_by amqp 11 "${lost}.*not AMQP 1.0's header" hub-amqp-wants-sasl
+hub_by amqp 11 "${lost}.*\(closed the connection\|reset by peer\)" hub-amqp-ends
+hub_by http 11 "not known to be stored" hub-http-silent
+hub_by http 11 "${lost}.*\(closed the connection\|reset by peer\)" hub-http-ends
+hub_by http 11 "${lost}.*reset by peer" hub-http-resets
+hub_by http 11 "${lost}.*cannot answer now (status 429)" hub-http-429
+hub_by http 11 "${lost}.*cannot answer now (status 503)" hub-http-503
+(unset HOLDFAST_ID_SCOPE; hub_by http 8 "refused device meter (status 401" hub-http-401; join; exit $failed) || failed=1
+hub_by http 11 "${lost}" hub-http-endless
 http 10 "" http-not-http
 http 10 "not JSON" http-not-json
 http 8 "status 401" http-not-json-401
@@ -91,4 +126,13 @@ http 10 "" http-endless
 http 11 "the last try.*errorCode 500001, tracking id t-500" http-500
 http 11 "errorCode 429001" http-429
 join
+
+# A hub, or a gateway before it, that ends the line behind each answer, and says so or does not: all is sent all the same.
+for name in hub-http-one-each hub-http-three-each; do
+	seq 1 40 | timeout 60 holdfast send --transport http --hub "127.0.0.1:$(port $name)" --device-id meter --timeout 20 \
+		--symmetric-key meter.key --registration-id meter >$name.out 2>$name.log ||
+		{ cat $name.log >&2; fail "$name: not all was sent"; }
+	grep -qx 'acknowledged *40' $name.out || fail "$name: $(cat $name.out)"
+done
+[ ! -s hub-http-one-each.log ] || fail "an answer that was the last is no failure: $(cat hub-http-one-each.log)"
 [ $failed = 0 ]

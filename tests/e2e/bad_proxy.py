@@ -65,7 +65,24 @@ def way(back, opened=say("200 Connection established")):
     return talk
 
 
+def improves():
+    """The first that comes is refused."""
+    barred = [1]
+
+    def talk(c, target):
+        if barred:
+            barred.pop()
+            c.sendall(say("403 Forbidden"))
+        else:
+            way(1 << 40)(c, target)
+
+    return talk
+
+
 table = {
+    **{"improves-" + by: improves() for by in ("mqtt", "mqtt-ws", "amqp", "amqp-ws", "http")},
+    "hangs-long": hang,
+    "rejects": answer(say("407 Proxy Authentication Required", 'Proxy-Authenticate: Basic realm="line 7"')),
     "good": way(1 << 40),
     "wants": answer(say("407 Proxy Authentication Required", 'Proxy-Authenticate: Basic realm="line 7"')),
     "negotiates": answer(say("407 Proxy Authentication Required", "Proxy-Authenticate: Negotiate")),
@@ -76,8 +93,8 @@ table = {
     "closes": lambda c, _: None,
     "resets": reset,
     "babbles": answer(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"),
-    "cuts-tls": way(1000),
-    "no-tls": answer(say("200 OK") .replace(b"Content-Length: 0\r\n", b"") + b"<html>log in first</html>", 3),
+    "cuts-tls": way(300),
+    "no-tls": answer(say("200 OK").replace(b"Content-Length: 0\r\n", b"") + b"<html>log in first</html>", 3),
     "stalls": answer(say("200 OK").replace(b"Content-Length: 0\r\n", b""), 20),
 }
 

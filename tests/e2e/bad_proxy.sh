@@ -15,7 +15,6 @@ chmod 600 auth
 $python "$here/bad_proxy.py" ports seen 2>proxy.err &
 await 10 test -s ports
 port() { sed -n "s/^$1 //p" ports; }
-dps_port=$mqtt_port
 unset HOLDFAST_CONNECT HOLDFAST_ENDPOINT # a proxy is asked by name; here, it is asked for this machine
 port_of() { case $1 in mqtt) echo $mqtt_port ;; amqp) echo $amqp_port ;; *) echo $https_port ;; esac; }
 
@@ -24,13 +23,12 @@ jobs=()
 to() {
 	local whom=$1 by=$2 proxy=$3 name=$1.$2.$3
 	shift 3
-	local at=127.0.0.1:$(port_of "$by") command
-	[ "$whom" = dps ] && command=(holdfast register --endpoint "$at") ||
-		command=(holdfast send --hub "$at" --device-id meter)
+	local at=127.0.0.1:$(port_of "$by") command=(holdfast send --device-id meter --hub) word=(hello)
+	[ "$whom" = hub ] || command=(holdfast register --endpoint) word=()
 	(
 		got=0
-		timeout 30 "${command[@]}" "${device[@]}" --transport "$by" --proxy "http://127.0.0.1:$(port "$proxy")" --timeout 2 \
-			"$@" $([ "$whom" = dps ] || echo hello) >"$name.out" 2>"$name.log" || got=$?
+		timeout 30 "${command[@]}" "$at" "${device[@]}" --transport "$by" --proxy "http://127.0.0.1:$(port "$proxy")" --timeout 2 \
+			"$@" ${word[@]+"${word[@]}"} >"$name.out" 2>"$name.log" || got=$?
 		echo $got >"$name.status"
 	) &
 	jobs+=($!)
@@ -53,17 +51,57 @@ expect() {
 	fi
 }
 
+to dps mqtt hangs-long --transport mqtt,amqp --timeout 11 # the first of them is given up after ten seconds
 transports=(mqtt mqtt-ws amqp amqp-ws http)
-bad=(wants negotiates forbids fails hangs cuts closes resets babbles cuts-tls no-tls stalls)
 for by in "${transports[@]}"; do
 	for proxy in wants forbids hangs cuts cuts-tls; do
 		to dps "$by" "$proxy"
 		to hub "$by" "$proxy"
 	done
+	to dps "$by" rejects --proxy-auth-file auth
+	to hub "$by" rejects --proxy-auth-file auth
 done
 for proxy in negotiates fails closes resets babbles no-tls stalls; do
 	to dps amqp "$proxy"
 	to hub http "$proxy"
 done
 join
-for f in *.status; do echo "$(cat $f) ${f%.status}: $(tail -n1 ${f%.status}.log)"; done
+
+over="the last try: "
+for by in "${transports[@]}"; do
+	for whom in dps hub; do
+		expect 2 "the proxy 127.0.0.1:$(port wants) wants a name and a password (HTTP 407)" $whom.$by.wants
+		expect 2 "the proxy .* does not take the name and the password that it was given (HTTP 407)" $whom.$by.rejects
+		expect 11 "${over}the proxy 127.0.0.1:$(port forbids) opened no way to 127.0.0.1:$(port_of $by): HTTP 403 Forbidden; ask" \
+			$whom.$by.forbids
+		expect 11 "2 s" $whom.$by.hangs
+		expect 11 "${over}the proxy 127.0.0.1:$(port cuts): .* in the middle of" $whom.$by.cuts
+		expect 11 "${over}127.0.0.1 closed the connection during the TLS handshake" $whom.$by.cuts-tls
+	done
+done
+expect 2 "does not want a name and a password" dps.amqp.negotiates
+expect 2 "does not want a name and a password" hub.http.negotiates
+expect 7 "does not speak TLS" dps.amqp.no-tls
+expect 7 "does not speak TLS" hub.http.no-tls
+expect 10 "the proxy .* not HTTP/1.1 at all" dps.amqp.babbles
+expect 11 "${over}the proxy .* not HTTP/1.1 at all" hub.http.babbles
+for it in dps.amqp hub.http; do
+	expect 11 "${over}the proxy .* HTTP 502 Bad Gateway; can it reach that host" $it.fails
+	expect 11 "${over}the proxy .* closed the connection before it answered" $it.closes
+	expect 11 "${over}the proxy .* reset by peer" $it.resets
+	expect 11 "2 s" $it.stalls
+done
+grep -q "mqtt in 10 s, for the proxy 127.0.0.1:$(port hangs-long) has not answered; trying amqp" dps.mqtt.hangs-long.log ||
+	fail "$(cat dps.mqtt.hangs-long.log)"
+
+# A message waits while the way is barred, and is sent once it is open; the name is shown to the proxy, and to nobody else.
+for by in "${transports[@]}"; do
+	timeout 60 holdfast send --hub "$hub:$(port_of "$by")" --device-id meter "${device[@]}" --transport "$by" --timeout 20 \
+		--proxy "http://127.0.0.1:$(port "improves-$by")" --proxy-auth-file auth "over $by" >"$by.out" 2>"$by.log" ||
+		{ cat "$by.log" >&2; fail "over $by the message was not sent"; }
+	grep -q "the proxy .* opened no way .* HTTP 403" "$by.log" || fail "over $by nobody was told that the way was barred"
+	[ "$(bodies meter | grep -cx "over $by")" = 1 ] || fail "over $by: $(bodies meter)"
+done
+grep -q "improves-amqp CONNECT $hub:$amqp_port named" seen || fail "$(cat seen)"
+! grep -q "$secret\|$(base64 -w0 <auth | cut -c1-12)" ./*.log ./*.out || fail "the proxy's password is in $(grep -l "$secret" ./*.log ./*.out)"
+[ $failed = 0 ]

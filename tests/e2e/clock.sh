@@ -21,7 +21,7 @@ meter=(--symmetric-key meter.key --registration-id meter)
 boiler=(--cert boiler.pem --key boiler.key)
 
 # Two hours behind: what it signs for the next hour has expired for everyone else.
-for t in mqtt http; do
+for t in mqtt http amqp amqp-ws; do
 	expect_fail 8 "expired .*errorCode 401002.*clock" "${at[@]}" SKEW=-$((2 * hour)) holdfast register "${meter[@]}" --transport $t
 done
 expect_fail 8 "expired .*errorCode 401002.*clock" "${at[@]}" SKEW=-$((2 * hour)) holdfast register "$tpm"
@@ -31,9 +31,32 @@ run holdfast register "${boiler[@]}" --state boiler.json
 unset HOLDFAST_ID_SCOPE
 expect_fail 8 "refused device meter (MQTT code 5).*clock right" "${at[@]}" SKEW=-$((2 * hour)) holdfast send "${meter[@]}" --state meter.json x
 expect_fail 8 "MQTT code 5).*clock right" "${at[@]}" SKEW=-$((2 * hour)) holdfast send "$tpm" --state tpm.json x
+for t in amqp http; do
+	expect_fail 8 "\(refused device\|did not take the token of device\) meter (.*40.*clock right" "${at[@]}" SKEW=-$((2 * hour)) \
+		holdfast send "${meter[@]}" --state meter.json --transport $t x
+	expect_fail 8 "40.*clock right" "${at[@]}" SKEW=-$((2 * hour)) holdfast send "$tpm" --state tpm.json --transport $t x
+	run "${at[@]}" SKEW=$((2 * hour)) holdfast send "${meter[@]}" --state meter.json --transport $t x
+	run "${at[@]}" SKEW=-$((2 * hour)) holdfast send "${boiler[@]}" --state boiler.json --transport $t x
+	# The key in the TPM signs for each of them, and no DPS is there to be asked.
+	run holdfast send "$tpm" --state tpm.json --transport $t "by $t"
+	bodies | grep -qx "by $t" || fail "over $t nothing came"
+done
 run "${at[@]}" SKEW=-$((2 * hour)) holdfast send "${boiler[@]}" --state boiler.json x # nothing that it shows has a time of its own
 
 # Years off: it is the server's certificate that seems wrong.
 expect_fail 7 "certificate of.*not yet valid.*clock" "${at[@]}" SKEW=-$((4000 * day)) holdfast send "${boiler[@]}" --state boiler.json x
 expect_fail 7 "certificate of.*expired.*clock" "${at[@]}" SKEW=$((9000 * day)) holdfast send "${boiler[@]}" --state boiler.json x
 run holdfast send "${meter[@]}" --state meter.json x
+
+# The clock is set while a device is at its hub: what is sent is sent once, and nobody is asked anew who it is.
+for t in mqtt amqp http; do
+	for jump in -$((2 * hour)) $((2 * hour)); do
+		echo 0 >skew
+		(seq -f "$t$jump:%g" 5; sleep 0.7; echo "$jump" >skew.new; mv skew.new skew; sleep 0.2; seq -f "$t$jump:%g" 6 9) |
+			timeout 60 "${at[@]}" SKEW_FILE="$dir/skew" holdfast send "${meter[@]}" --state meter.json --transport $t >out 2>err ||
+			{ cat err >&2; fail "status $? over $t when the clock is set by $jump s"; }
+		check_sane
+		grep -qx 'acknowledged *9' out || fail "$(cat out)"
+		[ "$(bodies meter | grep -c "^$t$jump:")" = 9 ] || fail "over $t: $(bodies meter | grep "^$t$jump:")"
+	done
+done

@@ -99,6 +99,57 @@ def answer(status, body, extra=""):
     return http(head.encode() + body)
 
 
+def performative(what, *fields, kind=0):
+    """An AMQP frame on channel 0 whose fields are encoded already."""
+    body = b"".join(fields)
+    frame = bytes([0, 0x53, what, 0xC0, len(body) + 1, len(fields)]) + body
+    return struct.pack(">IBBH", len(frame) + 8, 2, kind, 0) + frame
+
+
+def amqp(*said, wait=20):
+    """Answers what came, each time with the next of these."""
+
+    def talk(c):
+        for one in said:
+            c.recv(65536)
+            c.sendall(one)
+        time.sleep(wait)
+
+    return talk
+
+
+amqp_header, sasl_header = b"AMQP\0\1\0\0", b"AMQP\3\1\0\0"
+mechanisms = performative(0x40, b"\xa3\x05PLAIN", kind=1)
+let_in = performative(0x44, b"\x50\0", kind=1)
+opened = performative(0x10, b"\xa1\x03hub")
+
+
+def each(status, extra="", most=1):
+    """So many requests are answered on a connection, and then it ends."""
+
+    def talk(c):
+        for _ in range(most):
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += exactly(c, 1)
+            length = [line.split(b":")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
+            exactly(c, int(length[0]) if length else 0)
+            c.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n{extra}\r\n".encode())
+
+    return talk
+
+
+def reset(c):
+    c.recv(65536)
+    c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def half_closed(c):
+    c.recv(65536)
+    c.unwrap()
+    time.sleep(20)
+
+
 def silent(c):
     time.sleep(20)
 
@@ -139,6 +190,38 @@ table = {
     "hub-truncated": hub(b"\x40\x02\x00"),
     "hub-garbage": hub(b"\x00\x00\xff\xff\x00"),
     "hub-strange-ack": hub(b"\x40\x02\xff\xfe", 10),
+    "hub-no-connack": silent,
+    "hub-ends": lambda c: None,
+    "hub-half-closed": half_closed,
+    "ws-silent": silent,
+    "ws-forbids": each("403 Forbidden"),
+    "ws-fails": each("503 Service Unavailable"),
+    "amqp-no-header": silent,
+    "amqp-no-mechanisms": amqp(sasl_header),
+    "amqp-no-outcome": amqp(sasl_header + mechanisms),
+    "amqp-no-second-header": amqp(sasl_header + mechanisms, let_in),
+    "amqp-no-open": amqp(sasl_header + mechanisms, let_in + amqp_header),
+    "amqp-no-attach": amqp(sasl_header + mechanisms, let_in + amqp_header + opened),
+    "amqp-not-in": amqp(sasl_header + mechanisms, performative(0x44, b"\x50\1", kind=1)),
+    "amqp-large-frame": amqp(sasl_header + mechanisms, let_in + amqp_header + b"\x7f\xff\xff\xff\2\0\0\0"),
+    "amqp-unknown": amqp(sasl_header + mechanisms, let_in + amqp_header + opened + performative(0x55)),
+    "amqp-not-amqp": amqp(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+    "hub-amqp-no-header": silent,
+    "hub-amqp-no-open": amqp(amqp_header),
+    "hub-amqp-no-attach": amqp(amqp_header + opened),
+    "hub-amqp-large-frame": amqp(amqp_header + opened + b"\x7f\xff\xff\xff\2\0\0\0"),
+    "hub-amqp-unknown": amqp(amqp_header + opened + performative(0x55)),
+    "hub-amqp-wants-sasl": amqp(sasl_header + mechanisms),
+    "hub-amqp-ends": amqp(amqp_header + opened, wait=0),
+    "hub-http-silent": silent,
+    "hub-http-ends": lambda c: c.recv(65536),
+    "hub-http-resets": reset,
+    "hub-http-429": each("429 Too Many Requests", "Retry-After: 60\r\n"),
+    "hub-http-503": each("503 Service Unavailable", "Connection: close\r\n"),
+    "hub-http-401": each("401 Unauthorized"),
+    "hub-http-one-each": each("204 No Content", "Connection: close\r\n"),
+    "hub-http-three-each": each("204 No Content", most=3),
+    "hub-http-endless": endless,
     "http-not-http": http(b"220 mail.example ESMTP\r\n\r\n"),
     "http-not-json": answer("200 OK", b'{"operationId":'),
     "http-not-json-401": answer("401 Unauthorized", b"<html>no</html>"),

@@ -44,6 +44,7 @@ static const struct scenario scenarios[] = {
 	{ "x509_vendor", "mqtt", HSM_X509, KEY_OF_VENDOR, 0 },
 	{ "tpm_http", "http", HSM_TPM, KEY_IN_FILE, 0 },
 	{ "symmetric_amqp", "amqp", HSM_SYMMETRIC, KEY_IN_FILE, 0 },
+	{ "symmetric_http", "http", HSM_SYMMETRIC, KEY_IN_FILE, 0 },
 	{ "tpm_amqp", "amqp", HSM_TPM, KEY_IN_FILE, 0 },
 	{ "enroll", "http", HSM_SYMMETRIC, KEY_IN_FILE, 1 },
 };
@@ -331,6 +332,7 @@ static void
 set_up(void)
 {
 	world_new(scenario->kind, scenario->transport, scenario->place);
+	world.receives = scenario->kind == HSM_SYMMETRIC;
 	world_power(1);
 	world_open();
 	world_enroll();

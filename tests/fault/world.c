@@ -292,6 +292,43 @@ life_register(struct hf *h)
 	return hf_wait(h, HF_REGISTERED, LIMIT, NULL);
 }
 
+/* A message for the device; those that a run before has left are gone. */
+static void
+put_message(void)
+{
+	struct hub_c2d c = { .message = { .body = "turn left", .len = 9 } };
+	const char *hub = world.emu->e.conf.hub[0];
+	struct hf_error err = { 0 };
+
+	world.emu->e.now = world.emu->now;
+	if (c2d_purge(&world.emu->e, hub, ID, &err) < 0 || c2d_put(&world.emu->e, hub, ID, &c, &err) < 0 ||
+	    registry_commit(world.emu->e.registry, &err) < 0)
+		world_die(err.text);
+	hub_c2d_fini(&c);
+}
+
+/* Until it is settled: a message whose line is lost comes again. */
+static int
+take_message(struct hf *h)
+{
+	struct hf_event ev;
+	int r;
+
+	put_message();
+	if ((r = hf_receive(h, 1)) < 0)
+		return r;
+	do {
+		if ((r = hf_wait(h, HF_RECEIVED, LIMIT, &ev)) < 0)
+			return r;
+		if (ev.received->len != 9 || memcmp(ev.received->body, "turn left", 9) != 0)
+			wrong("another message came than was sent", "");
+		if ((r = hf_settle(h, ev.tag, HF_COMPLETE)) < 0 ||
+		    (r = hf_wait(h, HF_SETTLED, LIMIT, &ev)) < 0)
+			return r;
+	} while (ev.error != NULL && (r = hf_receive(h, 1)) == 0);
+	return r;
+}
+
 int
 life_at_hub(struct hf *h)
 {
@@ -316,6 +353,8 @@ life_at_hub(struct hf *h)
 			return r;
 		world.acked[ev.tag]++;
 	}
+	if (world.receives && (r = take_message(h)) < 0)
+		return r;
 	return hf_disconnect(h);
 }
 

@@ -22,6 +22,7 @@ struct world {
 	char key[400]; /* what the device is told: pem, or a URI */
 	pid_t chip;    /* 0: it has no power */
 	struct emu *emu;
+	int receives; /* it asks its hub for a message, too */
 	int alone;    /* the device is not told of any DPS */
 	unsigned run; /* a number that the messages bear */
 	int acked[WORLD_MESSAGES];

@@ -265,6 +265,42 @@ a_tpm_that_lost_its_key_registers_again(void **state)
 	drop_tpm(&chip);
 }
 
+/* Hours at the hub, and a start in between: the key in the TPM signs each token, and DPS is not asked again. */
+static void
+a_tpm_signs_each_token(void **state)
+{
+	static const enum transport hubs[] = { TRANSPORT_MQTT, TRANSPORT_AMQP, TRANSPORT_HTTP };
+	struct soft_tpm chip;
+	char id[53];
+
+	(void)state;
+	make_tpm(&chip);
+	tpm_registration_id(buf_data(&chip.ek_public), buf_size(&chip.ek_public), id);
+	for (size_t i = 0; i < 3; i++) {
+		struct talk *t = talk_new(65536, 0);
+		uint64_t tag = 0;
+
+		enroll(t, 0, id, tpm(buf_str(&chip.ek_text)));
+		use_tpm(t, &chip);
+		assert_int_equal(talk_register(t, by), 1);
+		t->hub_transport = hubs[i];
+		for (int start = 0; start < 2; start++) {
+			talk_connect(t);
+			for (uint64_t n = 0; n < 30; n++) {
+				talk_send(t, tag++);
+				assert_int_equal(talk_until(t, talk_all_sent, MINUTE), 1);
+				talk_hold_on(t, 7 * MINUTE);
+			}
+			talk_disconnect(t);
+		}
+		assert_int_equal(t->moved, 0);
+		assert_int_equal(t->disconnected, 0);
+		assert_int_equal(talk_check_events(t, tag, id), tag);
+		talk_free(t);
+	}
+	drop_tpm(&chip);
+}
+
 static void
 a_wrong_tpm_is_refused(void **state)
 {
@@ -412,6 +448,7 @@ main(void)
 		cmocka_unit_test(chain_in_pieces),
 		cmocka_unit_test(tpm_in_pieces),
 		cmocka_unit_test(a_tpm_that_lost_its_key_registers_again),
+		cmocka_unit_test(a_tpm_signs_each_token),
 		cmocka_unit_test(a_wrong_tpm_is_refused),
 		cmocka_unit_test(refusals_name_the_code),
 		cmocka_unit_test(retry_after_is_obeyed),

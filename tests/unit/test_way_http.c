@@ -605,6 +605,35 @@ a_message_without_a_lock_ends_the_line(void **state)
 	end();
 }
 
+/* It is rejected, and nobody is told. */
+static void
+a_message_that_cannot_be_read(void **state)
+{
+	static const int answers[] = { 204, 412 };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct http_message m = { .status = 200,
+			.body = "x",
+			.len = 1,
+			.header_count = 1,
+			.header = { { "iothub-app-word", "\xff\xfe" } } };
+
+		begin(0);
+		assert_int_equal(w.way->ops->receive(w.way, 1), 0);
+		expect("GET", "devicebound");
+		answer_with(m, "ETag", "\"l9\"");
+		told(HUB_WAY_OPENED);
+		silent();
+		assert_false(w.way->idle);
+		expect("DELETE", "/devicebound/l9?reject");
+		answer(answers[i]);
+		silent();
+		expect("GET", "devicebound"); /* one is still wanted */
+		end();
+	}
+}
+
 static void
 no_answer_in_a_minute(void **state)
 {
@@ -766,6 +795,7 @@ main(void)
 		cmocka_unit_test(settles_too_late),
 		cmocka_unit_test(settling_tells_that_it_is_not_us),
 		cmocka_unit_test(a_message_without_a_lock_ends_the_line),
+		cmocka_unit_test(a_message_that_cannot_be_read),
 		cmocka_unit_test(no_answer_in_a_minute),
 		cmocka_unit_test(each_request_carries_the_token_of_its_time),
 		cmocka_unit_test(connection_close),

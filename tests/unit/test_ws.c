@@ -618,7 +618,7 @@ static void
 pings_without_end(void **state)
 {
 	static const struct stream_ops ops = { pings_read, pings_write, NULL, pings_close };
-	struct pings p = { { &ops, { 0 } }, 0 };
+	struct pings p = { { .ops = &ops }, 0 };
 	struct stream *server = accept_ws(&p.s, "", 0);
 	char byte;
 
