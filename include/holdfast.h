@@ -71,7 +71,7 @@ struct hf_error {
  *	poll		seconds between two questions for messages, over HTTPS; 1500 when not set
  *	proxy		http://HOST[:PORT] of an HTTP proxy; "" for none, whatever the environment says (https_proxy, no_proxy)
  *	proxy-auth-file	file with the NAME:PASSWORD that the proxy asks for
- *	early		1: over MQTT, say all behind CONNECT without waiting for the answer
+ *	early		1: over MQTT, say all behind CONNECT without waiting for the answer; over AMQP, ask for links behind the token
  *	trust		file of CA certificates (PEM) that replaces the system's
  *	registration-id	the name under which the device is enrolled
  *	state		file that keeps the assignment, mode 0600

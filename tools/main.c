@@ -67,7 +67,7 @@ static const struct option_row {
 	{ "poll", "SECONDS", TALK, "HTTPS: how often the hub is asked for messages; 1500" },
 	{ "proxy", "http://HOST[:PORT]", TALK, "an HTTP proxy; or https_proxy, no_proxy" },
 	{ "proxy-auth-file", "FILE", TALK, "file with the proxy's NAME:PASSWORD" },
-	{ "early", NULL, TALK, "MQTT: say all behind CONNECT, without waiting for the answer" },
+	{ "early", NULL, TALK, "MQTT, AMQP: say what there is to say without waiting to be let in" },
 	{ "trust", "FILE", TALK, "CA certificates that replace the system's" },
 	{ "state", "FILE", TALK, "keeps the assignment" },
 	{ "payload", "JSON", TALK, "for the allocation webhook" },

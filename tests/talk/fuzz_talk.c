@@ -17,7 +17,7 @@
 #define HOURS	7200000 /* the same of a long life, in which tokens end */
 #define LONG	10	/* one life in so many */
 #define PATIENCE                                                                                             \
-	480000 /* ms that a device may need once it is good: a dead line is noticed after 320 s of MQTT silence */
+	600000 /* ms that a device may need once it is good: a dead line is noticed after 320 s of MQTT, 480 s of AMQP */
 #define MESSAGES 250
 #define DOWN	 20   /* messages to the device */
 #define AGAIN	 50   /* one seed in so many is run twice and must be the same both times */
